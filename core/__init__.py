@@ -1,0 +1,1 @@
+"""The shared core of Yelen: what the terminal, the kiosk, the machines and the HIS all stand on."""
