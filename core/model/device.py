@@ -1,0 +1,78 @@
+"""Machines on the network and the systems that talk HL7 to us: nothing in these rows is guessed from the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An application entity. addresses: allowed source addresses; "" host means that it never listens.
+
+    role: modality, workstation, archive, film. charset: of worklist answers (ISO_IR 100, ISO_IR 192, ascii).
+    worklist_window_days: days before and after today when the query has no date.
+    """
+
+    ae_title: str
+    host: str = ""
+    port: int = 0
+    role: str = "modality"
+    addresses: tuple[str, ...] = ()
+    room: str = ""
+    modality: str = ""
+    charset: str = "ISO_IR 100"
+    all_rooms: bool = False
+    cr_is_dx: bool = False
+    worklist_window_days: int = 1
+    find_limit: int = 500
+    conflict_is_success: bool = False
+    active: bool = True
+    last_echo_at: datetime | None = None
+    last_echo_ok: bool | None = None
+    last_echo_ms: float | None = None
+    last_store_at: datetime | None = None
+    last_query_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return ae_key(self.ae_title)
+
+    @property
+    def may_store(self) -> bool:
+        return self.role in ("modality", "archive", "workstation")
+
+
+def ae_key(ae_title: str) -> str:
+    """AE titles compare without case and surrounding spaces: machines get both wrong."""
+    return ae_title.strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class HisSender:
+    """A system that sends HL7 to us. authority: the assigning authority trusted for patient numbers ("" = any)."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    application: str = ""
+    facility: str = ""
+    authority: str = ""
+    may_merge: bool = True
+    fallback_charset: str = "cp1252"
+    default_version: str = "2.3.1"
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where we send HL7: one persistent connection. charset is MSH-18 spelling."""
+
+    name: str
+    host: str
+    port: int
+    application: str = "HIS"
+    facility: str = "HOPITAL"
+    version: str = "2.5"
+    charset: str = "UNICODE UTF-8"
+    takes_preliminary: bool = True
+    active: bool = True
