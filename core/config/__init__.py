@@ -1,0 +1,40 @@
+"""The site's configuration: one commented TOML file, read whole, refused whole.
+
+`load` gives frozen values or raises `BadConfig` with every fault at once, each in French with its file and line.
+Values are passed in, never kept as a global. Floor: the lowest; imports only `core.errors` and `core.i18n`.
+"""
+
+from core.config.loading import FILE_NAME, Config, load, template
+from core.config.sections import (
+    Dicom,
+    Hl7,
+    Imaging,
+    Printing,
+    Replica,
+    Reports,
+    Rpc,
+    Scheduling,
+    Site,
+    Storage,
+    Web,
+)
+from core.config.socket_path import socket_path
+
+__all__ = [
+    "FILE_NAME",
+    "Config",
+    "Dicom",
+    "Hl7",
+    "Imaging",
+    "Printing",
+    "Replica",
+    "Reports",
+    "Rpc",
+    "Scheduling",
+    "Site",
+    "Storage",
+    "Web",
+    "load",
+    "socket_path",
+    "template",
+]
