@@ -1,0 +1,95 @@
+"""The DICOM file format around a data set (PS3.10 7): 128 zero bytes, `DICM`, file meta information group 0002.
+
+The data set that follows is exactly what was received.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from core.errors import BadMessage
+from core.i18n import _
+
+IMPLEMENTATION_CLASS_UID = "2.25.211396418712935084137152943172643126287"
+IMPLEMENTATION_VERSION = "YELEN_0.1"
+_LONG = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"})
+META_CAP = 64 * 1024
+
+
+def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:
+    if vr in _LONG:
+        return struct.pack("<HH2sHI", group, element, vr, 0, len(value)) + value
+    return struct.pack("<HH2sH", group, element, vr, len(value)) + value
+
+
+def _uid(text: str) -> bytes:
+    value = text.encode("ascii", "replace")
+    return value + b"\0" * (len(value) % 2)
+
+
+def _text(text: str) -> bytes:
+    value = text.encode("ascii", "replace")[:16]
+    return value + b" " * (len(value) % 2)
+
+
+def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str, calling_ae: str) -> bytes:
+    """Preamble, prefix and group 0002, explicit little endian (PS3.10 7.1)."""
+    body = b"".join(
+        (
+            _element(2, 0x0001, b"OB", b"\0\1"),
+            _element(2, 0x0002, b"UI", _uid(sop_class_uid)),
+            _element(2, 0x0003, b"UI", _uid(sop_instance_uid)),
+            _element(2, 0x0010, b"UI", _uid(transfer_syntax)),
+            _element(2, 0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
+            _element(2, 0x0013, b"SH", _text(IMPLEMENTATION_VERSION)),
+            _element(2, 0x0016, b"AE", _text(calling_ae)),
+        )
+    )
+    return bytes(128) + b"DICM" + _element(2, 0, b"UL", struct.pack("<I", len(body))) + body
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """Group 0002 of a file. dataset_offset: where the data set begins."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax: str
+    source_ae: str
+    dataset_offset: int
+
+
+def read_file_meta(head: bytes) -> FileMeta:
+    """File meta from the first bytes of a file (64 KiB are enough for any honest one).
+
+    The group length is not trusted: elements are walked while their group is 0002.
+    Raises `BadMessage` when there is no `DICM` or no transfer syntax.
+    """
+    if head[128:132] != b"DICM":
+        raise BadMessage(_("Ce n'est pas un fichier DICOM."), "no-meta", 128)
+    values: dict[int, bytes] = {}
+    at = 132
+    while at + 8 <= len(head) and at < META_CAP:
+        group, element, vr, short = struct.unpack_from("<HH2sH", head, at)
+        if group != 2:
+            break
+        if vr in _LONG:
+            if at + 12 > len(head):
+                break
+            (length,) = struct.unpack_from("<I", head, at + 8)
+            start = at + 12
+        else:
+            length, start = short, at + 8
+        if start + length > len(head):
+            raise BadMessage(_("En-tête de fichier illisible."), "no-meta", at)
+        values[element] = head[start : start + length]
+        at = start + length
+    syntax = _said(values.get(0x0010))
+    if not syntax:
+        raise BadMessage(_("Syntaxe de transfert absente."), "no-transfer-syntax", at)
+    return FileMeta(_said(values.get(0x0002)), _said(values.get(0x0003)), syntax, _said(values.get(0x0016)), at)
+
+
+def _said(value: bytes | None) -> str:
+    return (value or b"").rstrip(b"\0 ").decode("ascii", "replace")

@@ -1,0 +1,216 @@
+"""Where files lie: `archive/YYYY/MM/DD/<study-key>/<instance-key>.dcm`, never a name from the wire.
+
+The date is that of the study's first receipt, the study key a keyed hash of its Study Instance UID, the instance key
+the epoch and 128 random bits: two buildings never write two files at one path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from core.archive.disk import Buffer, Disk, ensure_folder, publish
+from core.clock import Clock
+from core.errors import OutOfResources
+from core.i18n import _
+
+TOUCHED_LINES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A durable file. path: relative to the data folder. sha256: of the whole file."""
+
+    key: str
+    path: str
+    size: int
+    sha256: str
+
+
+class Archive:
+    """The files of one data folder. Thread-safe."""
+
+    def __init__(self, data: Path, secret: bytes, epoch: int, clock: Clock, disk: Disk | None = None) -> None:
+        self.data = data
+        self.disk = disk or Disk()
+        self._secret = secret
+        self._epoch = epoch
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+        self._touched_lines = 0
+        self._free: tuple[float, float] = (-10.0, 100.0)
+        for name in ("archive", "quarantine", "spool", "cache", "paper"):
+            ensure_folder(self.disk, data / name)
+
+    def folder_of(self, study_instance_uid: str, day: date) -> str:
+        """The folder of a study first received on `day`, relative to the data folder."""
+        key = hmac.new(self._secret, study_instance_uid.encode(), hashlib.sha256).hexdigest()[:24]
+        return f"archive/{day:%Y/%m/%d}/{key}"
+
+    def new_key(self) -> str:
+        """A name no other file has, in either building: epoch and 128 random bits, hexadecimal."""
+        return f"{self._epoch:04x}{secrets.token_hex(16)}"
+
+    def store(self, folder: str, buffers: list[Buffer]) -> StoredFile:
+        """A new durable file of these bytes. Raises `OutOfResources` when the disk refuses."""
+        key = self.new_key()
+        path = f"{folder}/{key}.dcm"
+        try:
+            self._touch(folder)
+            publish(self.disk, self.data / path, buffers)
+        except OSError as fault:
+            raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
+        digest, size = hashlib.sha256(), 0
+        for buffer in buffers:
+            digest.update(buffer)
+            size += len(buffer)
+        return StoredFile(key, path, size, digest.hexdigest())
+
+    def store_spooled(self, folder: str, head: bytes, spooled: Path) -> StoredFile:
+        """As `store`, for a data set that lies in a spool file; copied in pieces, never whole in memory."""
+        key = self.new_key()
+        path = f"{folder}/{key}.dcm"
+        final = self.data / path
+        part = final.with_name(final.name + ".part")
+        digest, size = hashlib.sha256(head), len(head)
+        try:
+            self._touch(folder)
+            descriptor = self.disk.create(part)
+            try:
+                self.disk.write(descriptor, [head])
+                with spooled.open("rb") as source:
+                    while piece := source.read(1 << 20):
+                        self.disk.write(descriptor, [piece])
+                        digest.update(piece)
+                        size += len(piece)
+                self.disk.sync(descriptor)
+            finally:
+                self.disk.close(descriptor)
+            self.disk.rename(part, final)
+            self.disk.sync_folder(final.parent)
+        except OSError as fault:
+            part.unlink(missing_ok=True)
+            raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
+        return StoredFile(key, path, size, digest.hexdigest())
+
+    def keep_aside(self, buffers: list[Buffer]) -> StoredFile:
+        """Quarantine: durable, outside the archive."""
+        return self.store("quarantine", buffers)
+
+    def keep_paper(self, document: bytes, suffix: str) -> StoredFile:
+        """A document waiting for its printer."""
+        key = self.new_key()
+        path = f"paper/{key}{suffix}"
+        publish(self.disk, self.data / path, [document])
+        return StoredFile(key, path, len(document), hashlib.sha256(document).hexdigest())
+
+    def drop(self, stored: StoredFile) -> None:
+        """A file that no row will name: the act that wanted it was refused. Only ever called before any ack."""
+        (self.data / stored.path).unlink(missing_ok=True)
+
+    def absolute(self, path: str) -> Path:
+        return self.data / path
+
+    def same_dataset(self, path: str, dataset: Buffer, offset_of: int) -> bool:
+        """Whether the file's bytes from `offset_of` on are exactly `dataset`."""
+        file = self.data / path
+        if not file.exists() or file.stat().st_size - offset_of != len(dataset):
+            return False
+        view = memoryview(dataset).cast("B")
+        with file.open("rb") as stream:
+            stream.seek(offset_of)
+            at = 0
+            while piece := stream.read(1 << 20):
+                if view[at : at + len(piece)] != piece:
+                    return False
+                at += len(piece)
+        return True
+
+    # Space
+
+    def free_percent(self) -> float:
+        """Free space of the data folder's file system, in percent; read at most once a second."""
+        now = self._clock.monotonic()
+        if now - self._free[0] >= 1.0:
+            usage = shutil.disk_usage(self.data)
+            self._free = (now, 100.0 * usage.free / usage.total)
+        return self._free[1]
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.data).free
+
+    # After a cut
+
+    def _touch(self, folder: str) -> None:
+        """Note durably, once a start, that files may appear in this folder, so that a start looks there."""
+        if folder in self._known:
+            return
+        with self._lock:
+            if folder in self._known:
+                return
+            ensure_folder(self.disk, self.data / folder)
+            self._note(folder)
+            self._known.add(folder)
+
+    def _note(self, folder: str) -> None:
+        path = self.data / "spool" / "touched"
+        if self._touched_lines >= TOUCHED_LINES:
+            os.replace(path, path.with_suffix(".old"))
+            self._touched_lines = 0
+            self._known.clear()
+        fresh = not path.exists()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, folder.encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if fresh:
+            self.disk.sync_folder(path.parent)
+        self._touched_lines += 1
+
+    def touched(self) -> list[str]:
+        """The folders where a file may have been written since the last settled start."""
+        found: dict[str, None] = {}
+        for name in ("touched.old", "touched"):
+            path = self.data / "spool" / name
+            if path.exists():
+                found |= dict.fromkeys(path.read_text("utf-8").split())
+        return list(found)
+
+    def settled(self) -> None:
+        """Every touched folder has been reconciled with the index."""
+        for name in ("touched.old", "touched"):
+            (self.data / "spool" / name).unlink(missing_ok=True)
+        self._known.clear()
+        self._touched_lines = 0
+
+    def sweep(self) -> int:
+        """Remove the `.part` files of a cut and whatever lies in the spool; how many there were."""
+        swept = 0
+        for folder in {*self.touched(), "quarantine", "paper", "spool"}:
+            for part in (self.data / folder).glob("*.part"):
+                part.unlink()
+                swept += 1
+        for spooled in (self.data / "spool").glob("*.spool"):
+            spooled.unlink()
+            swept += 1
+        return swept
+
+    def files_in(self, folder: str) -> list[str]:
+        """The published files of one study folder, relative to the data folder."""
+        return sorted(f"{folder}/{f.name}" for f in (self.data / folder).glob("*.dcm"))
+
+    def walk(self) -> Iterator[str]:
+        """Every file of the archive, oldest day first."""
+        for path in sorted((self.data / "archive").rglob("*.dcm")):
+            yield str(path.relative_to(self.data))

@@ -1,0 +1,91 @@
+"""SQL triggers: the journal of every replicated table, and the rows that nobody may rewrite.
+
+A trigger cannot be forgotten by a verb: whatever changes a replicated row in the primary building adds its image to
+the journal in the same transaction. On a replica nothing is journalled: rows come from the other side.
+"""
+
+from __future__ import annotations
+
+from peewee import BlobField
+
+from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, Table
+
+SCHEMA_VERSION = 1
+
+_PRIMARY = "(SELECT role FROM node LIMIT 1) = 'primary'"
+
+
+def columns(table: type[Table]) -> list[str]:
+    """The column names of a replicated table that its row image carries, in table order."""
+    derived = DERIVED.get(table._meta.table_name, frozenset())
+    return [f.column_name for f in table._meta.sorted_fields if f.column_name not in derived]
+
+
+def blob_columns(table: type[Table]) -> frozenset[str]:
+    """Columns whose bytes travel as hexadecimal text."""
+    return frozenset(f.column_name for f in table._meta.sorted_fields if isinstance(f, BlobField))
+
+
+def row_image(table: type[Table], row: str) -> str:
+    """SQL expression: the JSON image of `row` (`NEW`, `OLD` or a table alias)."""
+    blobs = blob_columns(table)
+    pairs = (
+        f"'{c}', {'hex' if c in blobs else ''}({row}.{quoted(c)})" if c in blobs else f"'{c}', {row}.{quoted(c)}"
+        for c in columns(table)
+    )
+    return f"json_object({', '.join(pairs)})"
+
+
+def quoted(name: str) -> str:
+    return '"' + name + '"'
+
+
+def _file_entry(table: type[Table], row: str) -> str:
+    names = set(columns(table))
+    if {"path", "size", "sha256"} <= names:
+        return f"{row}.path, {row}.size, {row}.sha256"
+    return "NULL, NULL, NULL"
+
+
+def _lane(table: type[Table], row: str) -> str:
+    return f"{row}.lane" if table._meta.table_name == "instance" else "'small'"
+
+
+def _journal(table: type[Table], row: str, op: str) -> str:
+    return (
+        "INSERT INTO journal (epoch, lane, tbl, op, schema_version, row, path, size, sha256) "
+        f"SELECT (SELECT epoch FROM node LIMIT 1), {_lane(table, row)}, '{table._meta.table_name}', '{op}', "
+        f"{SCHEMA_VERSION}, {row_image(table, row)}, {_file_entry(table, row)};"
+    )
+
+
+def statements() -> list[str]:
+    """Every CREATE TRIGGER, in an order that does not matter."""
+    made = []
+    for table in REPLICATED:
+        name = table._meta.table_name
+        watched = ", ".join(quoted(c) for c in columns(table))
+        made += [
+            f"CREATE TRIGGER journal_{name}_insert AFTER INSERT ON {quoted(name)} WHEN {_PRIMARY} "
+            f"BEGIN {_journal(table, 'NEW', 'put')} END",
+            f"CREATE TRIGGER journal_{name}_update AFTER UPDATE OF {watched} ON {quoted(name)} WHEN {_PRIMARY} "
+            f"BEGIN {_journal(table, 'NEW', 'put')} END",
+            f"CREATE TRIGGER journal_{name}_delete AFTER DELETE ON {quoted(name)} WHEN {_PRIMARY} "
+            f"BEGIN {_journal(table, 'OLD', 'del')} END",
+        ]
+    for table in APPEND_ONLY:
+        name = table._meta.table_name
+        for verb in ("UPDATE", "DELETE"):
+            made.append(
+                f"CREATE TRIGGER frozen_{name}_{verb.lower()} BEFORE {verb} ON {quoted(name)} "
+                f"BEGIN SELECT RAISE(ABORT, 'append-only table'); END"
+            )
+    made.append(
+        "CREATE TRIGGER frozen_report_version_text BEFORE UPDATE OF text, sha256, step_id, version, author, signer, at "
+        "ON report_version BEGIN SELECT RAISE(ABORT, 'a released or signed report is frozen'); END"
+    )
+    made.append(
+        "CREATE TRIGGER frozen_report_version_delete BEFORE DELETE ON report_version "
+        "BEGIN SELECT RAISE(ABORT, 'a released or signed report is frozen'); END"
+    )
+    return made

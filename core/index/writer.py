@@ -1,0 +1,245 @@
+"""The single writer: one thread owns every write to the index and commits all queued acts in one transaction.
+
+An act is a closure run *in* this thread under a savepoint; the reads that decide are inside it and it touches only
+the index, so it can be run again. Its future resolves, its events are pushed and the audit head moves for good only
+after COMMIT. When SQLite drops a whole transaction (disk full, I/O error) every act of the batch is run again alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import peewee
+
+from core.clock import Clock, stamp
+from core.errors import Conflict, OutOfResources, YelenError
+from core.i18n import _
+from core.index.audit import AuditChain
+from core.index.database import IndexDatabase, close_thread, own_writes
+from core.model.people import Actor
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event row: what changed, for whoever watches the topic."""
+
+    id: int
+    topic: str
+    key: str
+
+
+@dataclass(slots=True)
+class Unit:
+    """What an act may use beside the tables: the time, the audit, events, and what to do once it is durable."""
+
+    now: datetime
+    _db: IndexDatabase
+    _audit: AuditChain
+    changes: dict[tuple[str, str], None] = field(default_factory=dict)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+
+    def sql(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = self._db.execute_sql(statement, values)
+        return cursor
+
+    def audit(
+        self, actor: Actor, action: str, what: str, patient_id: int | None = None, outcome: str = "ok", **detail: Any
+    ) -> None:
+        """A row of the chain. action: a short English verb; what: `step:12`, `instance:…`; detail: facts."""
+        self._audit.append(self.sql, stamp(self.now), actor, action, what, patient_id, outcome, detail)
+
+    def event(self, topic: str, key: object = "") -> None:
+        self.changes[topic, str(key)] = None
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self.afterwards.append(act)
+
+
+@dataclass(slots=True)
+class _Queued:
+    act: Callable[[Unit], Any]
+    future: Future[Any]
+
+
+class Writer:
+    """Owns the writing connection. `submit` from any thread; `do` waits for the commit."""
+
+    def __init__(self, db: IndexDatabase, clock: Clock, audit: AuditChain) -> None:
+        self._db = db
+        self._clock = clock
+        self._audit = audit
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._watchers: list[Callable[[list[Change]], None]] = []
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._closed = False
+        self._started = threading.Event()
+        self._setup: Callable[[IndexDatabase], None] | None = None
+        self._fault: BaseException | None = None
+
+    def start(self, setup: Callable[[IndexDatabase], None]) -> None:
+        """Run `setup` (migrations, seed rows) in the writer thread, then serve. Raises what it raised."""
+        self._setup = setup
+        self._thread.start()
+        self._started.wait()
+        if self._fault is not None:
+            raise self._fault
+
+    def watch(self, watcher: Callable[[list[Change]], None]) -> Callable[[], None]:
+        """Call `watcher` in the writer thread with the changes of each commit; it must be quick. Returns the undo."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def submit(self, act: Callable[[Unit], T]) -> Future[T]:
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(OutOfResources(_("L'index est fermé.")))
+            return future
+        self._queue.put(_Queued(act, future))
+        return future
+
+    def do(self, act: Callable[[Unit], T]) -> T:
+        """The result of the act, once it is durable. Raises what the act raised; nothing is then written."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("an act may not wait for another act")
+        return self.submit(act).result()
+
+    def close(self) -> None:
+        """Finish what is queued, checkpoint, close the file."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        own_writes()
+        try:
+            self._db.connect(reuse_if_open=True)
+            if self._setup:
+                self._setup(self._db)
+            self._audit.load(self._db.execute_sql)
+        except BaseException as fault:
+            self._fault = fault
+            close_thread(self._db)
+            return
+        finally:
+            self._started.set()
+        while (batch := self._next_batch()) is not None:
+            self._commit(batch)
+        self._db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        close_thread(self._db)
+
+    def _next_batch(self) -> list[_Queued] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < BATCH:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self._queue.put(None)
+                break
+            batch.append(more)
+        return batch
+
+    def _commit(self, batch: list[_Queued]) -> None:
+        head = self._audit.head
+        try:
+            done, changes = self._attempt(batch)
+        except Exception as fault:
+            self._rollback()
+            self._audit.head = head
+            if len(batch) > 1:
+                log.warning("batch of %d abandoned (%s); each act runs alone", len(batch), fault)
+                for queued in batch:
+                    self._commit([queued])
+                return
+            batch[0].future.set_exception(_translated(fault))
+            return
+        for resolve in done:
+            resolve()
+        if changes:
+            for watcher in list(self._watchers):
+                _quietly(lambda watcher=watcher: watcher(changes))  # type: ignore[misc]
+
+    def _attempt(self, batch: list[_Queued]) -> tuple[list[Callable[[], None]], list[Change]]:
+        """Run every act under its savepoint and commit. Raises when SQLite dropped the whole transaction."""
+        self._db.execute_sql("BEGIN IMMEDIATE")
+        done: list[Callable[[], None]] = []
+        changes: dict[tuple[str, str], None] = {}
+        for queued in batch:
+            unit = Unit(self._clock.now(), self._db, self._audit)
+            head = self._audit.head
+            self._db.execute_sql("SAVEPOINT act")
+            try:
+                result = queued.act(unit)
+            except Exception as fault:
+                if not self._db.connection().in_transaction:
+                    raise  # SQLite has already rolled everything back
+                self._db.execute_sql("ROLLBACK TO act")
+                self._db.execute_sql("RELEASE act")
+                self._audit.head = head
+                if isinstance(fault, (sqlite3.Error, peewee.PeeweeException)) and _is_resource(fault):
+                    raise
+                done.append(lambda q=queued, f=fault: q.future.set_exception(_translated(f)))  # type: ignore[misc]
+                continue
+            self._db.execute_sql("RELEASE act")
+            changes |= unit.changes
+            for afterwards in unit.afterwards:
+                done.append(lambda a=afterwards: _quietly(a))  # type: ignore[misc]
+            done.append(lambda q=queued, r=result: q.future.set_result(r))  # type: ignore[misc]
+        rows = self._write_events(list(changes))
+        self._db.execute_sql("COMMIT")
+        return done, rows
+
+    def _write_events(self, changes: list[tuple[str, str]]) -> list[Change]:
+        rows = []
+        for topic, key in changes:
+            cursor = self._db.execute_sql("INSERT INTO event (topic, key) VALUES (?, ?)", (topic, key))
+            rows.append(Change(cursor.lastrowid, topic, key))
+        return rows
+
+    def _rollback(self) -> None:
+        if self._db.connection().in_transaction:
+            self._db.execute_sql("ROLLBACK")
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    """What happens after COMMIT may fail without undoing it; it is logged."""
+    try:
+        act()
+    except Exception:
+        log.exception("after commit")
+
+
+def _is_resource(fault: BaseException) -> bool:
+    text = str(fault)
+    return "disk is full" in text or "disk I/O" in text or "readonly database" in text
+
+
+def _translated(fault: BaseException) -> BaseException:
+    if isinstance(fault, YelenError):
+        return fault
+    if isinstance(fault, (sqlite3.Error, peewee.PeeweeException)) and _is_resource(fault):
+        error: YelenError = OutOfResources(_("Disque plein ou en panne : rien n'a été enregistré."))
+        error.__cause__ = fault
+        return error
+    if isinstance(fault, (sqlite3.IntegrityError, peewee.IntegrityError)):
+        error = Conflict(_("Déjà enregistré par un autre poste."))
+        error.__cause__ = fault
+        return error
+    return fault
