@@ -1,0 +1,59 @@
+"""The list on a real pseudo-terminal: bytes of a cursor move, a page and a changed row, at 200 and 100,000 rows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.tui.harness import Terminal
+
+
+@pytest.fixture(params=[200, 100_000])
+def small_list(request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    with Terminal([sys.executable, "-m", "tests.tui.small_list", str(request.param)]) as terminal:
+        terminal.boot = terminal.wait_for("CDG0000023")  # type: ignore[attr-defined]
+        yield terminal
+
+
+def test_the_list_stays_within_its_byte_budgets_whatever_its_length(small_list: Terminal) -> None:
+    assert len(small_list.boot) <= 10_000  # type: ignore[attr-defined]
+    assert small_list.reversed_rows() == [0]
+
+    assert 0 < len(small_list.press("down")) <= 300
+    assert small_list.reversed_rows() == [1]
+
+    page = small_list.press("pagedown")
+    assert 0 < len(page) <= 3_000
+    assert "CDG0000024" in small_list.row(0)
+    assert small_list.reversed_rows() == [1]
+
+    small_list.press("pageup")
+    assert 0 < len(small_list.press("c")) <= 200
+    assert "ARRIVE" in small_list.row(2)
+
+
+def test_leaving_the_page_flips_it_instead_of_scrolling(small_list: Terminal) -> None:
+    small_list.press(*["down"] * 24)
+    assert "CDG0000024" in small_list.row(0)
+    assert small_list.reversed_rows() == [0]
+    small_list.press("up")
+    assert "CDG0000000" in small_list.row(0)
+    assert small_list.reversed_rows() == [23]
+
+
+def test_a_change_out_of_sight_sends_no_byte(small_list: Terminal) -> None:
+    assert small_list.press("h") == b""
+
+
+def test_an_idle_list_sends_no_byte(small_list: Terminal) -> None:
+    assert small_list.read_until_quiet(quiet=1.5) == b""
+
+
+def test_home_and_end_reach_both_ends(small_list: Terminal) -> None:
+    small_list.press("end")
+    last = small_list.text.strip().splitlines()[-1]
+    small_list.press("home")
+    assert "CDG0000000" in small_list.row(0)
+    assert "CDG0000199" in last or "CDG0099999" in last

@@ -1,0 +1,102 @@
+"""A list of any length that costs one page: one style run per row, dirty lines only, pages flipped and not scrolled.
+
+A table widget repaints itself whole for one changed cell (8 kB); this one sends 104 bytes. The rules of what is
+shown are in `tui.widgets.page`; here is only the painting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Generic, TypeVar
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.page import Fetched, Page
+
+R = TypeVar("R")
+Fetch = Callable[[int, int], Awaitable[Fetched[R]]]
+
+PLAIN = Style()
+CURSOR = Style(reverse=True)
+GONE = Style(strike=True)
+
+
+def ascii_only() -> bool:
+    """Whether the terminal asked for plain ASCII marks (`YELEN_ASCII=1`)."""
+    return os.environ.get("YELEN_ASCII") == "1"
+
+
+class VirtualList(Widget, Generic[R], can_focus=True):
+    """Rows fetched a page at a time through `fetch(top, n)`, written by `text(row)`."""
+
+    DEFAULT_CSS = "VirtualList { height: 1fr; width: 100%; }"
+
+    class Resized(Message):
+        """The page holds more or fewer rows than before: its rows must be fetched again."""
+
+    def __init__(self, fetch: Fetch[R], text: Callable[[R], str], key: Callable[[R], Hashable], id: str = "") -> None:
+        super().__init__(id=id or None)
+        self._fetch, self._text = fetch, text
+        self.page: Page[R] = Page(key)
+        self._ascii = ascii_only()
+
+    @property
+    def current(self) -> R | None:
+        return self.page.current
+
+    def on_resize(self) -> None:
+        if self.size.height and self.size.height != self.page.height:
+            self.page.height = self.size.height
+            self.post_message(self.Resized())
+
+    def move(self, index: int) -> None:
+        """The cursor goes to a row of the page: two lines are redrawn."""
+        self._redraw(self.page.move(index))
+
+    async def load(self, index: int) -> None:
+        """The page that holds `index` is fetched, and the cursor goes there."""
+        fetched = await self._fetch(self.page.top_of(index), self.page.height)
+        if not fetched.rows and fetched.count:
+            fetched = await self._fetch(self.page.top_of(fetched.count - 1), self.page.height)
+        self.page.show(fetched, index)
+        self.refresh()
+
+    async def reload(self, index_of: Callable[[Hashable], Awaitable[int | None]]) -> None:
+        """Counted changes are applied; the cursor stays on the same row wherever it went."""
+        row = self.current
+        index = await index_of(self.page.key(row)) if row is not None else None
+        self.page.pending.clear()
+        await self.load(self.page.cursor if index is None else index)
+
+    async def notice(self, changed: Iterable[Hashable]) -> None:
+        """Some rows changed: the visible ones are redrawn in place, the others are counted."""
+        self._redraw(self.page.notice(await self._fetch(self.page.top, self.page.height), changed))
+
+    def replace(self, row: R) -> None:
+        self._redraw(line for line in (self.page.replace(row),) if line is not None)
+
+    def lose(self, key: Hashable) -> None:
+        self._redraw(line for line in (self.page.lose(key),) if line is not None)
+
+    def _redraw(self, lines: Iterable[int]) -> None:
+        if regions := [Region(0, line, self.size.width, 1) for line in lines]:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self.page.rows):
+            return Strip([Segment(" " * width, PLAIN)], width)
+        row = self.page.rows[y]
+        at_cursor = self.page.top + y == self.page.cursor
+        style = CURSOR if at_cursor else GONE if self.page.key(row) in self.page.gone else PLAIN
+        text = self._text(row)
+        if self._ascii:
+            text = (">" if at_cursor else " ") + text
+        return Strip([Segment(set_cell_size(text, width), style)], width)
