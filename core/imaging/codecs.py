@@ -1,0 +1,111 @@
+"""One compressed frame into stored values: pydicom's decoders first, imagecodecs where they fail.
+
+Runs only in the worker process: a codec may crash, and some input makes it.
+
+Source: PS3.5 A.4 and 8.2 (which code stream belongs to which transfer syntax).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import get_j2k_parameters
+from pydicom.uid import UID
+
+from core.imaging.codestream import code_stream_size
+from core.imaging.header import MAX_SAMPLES, Header
+from core.imaging.not_displayable import NotDisplayable, Reason
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_PREFIX = "1.2.840.10008.1.2"
+JPEG_8 = f"{_PREFIX}.4.50"
+RLE = f"{_PREFIX}.5"
+JPEG = frozenset(f"{_PREFIX}.4.{n}" for n in (50, 51, 57, 70))
+JPEG_LS = frozenset(f"{_PREFIX}.4.{n}" for n in (80, 81))
+JPEG_2000 = frozenset(f"{_PREFIX}.4.{n}" for n in (90, 91, 201, 202, 203))
+DECODABLE = JPEG | JPEG_LS | JPEG_2000 | {RLE}
+LOSSY = frozenset(f"{_PREFIX}.4.{n}" for n in (50, 51, 81, 91))
+"""Syntaxes that may have lost something; .91 and .203 may also be reversible, which only the header says."""
+
+
+def syntax_name(syntax: str) -> str:
+    """The name of a transfer syntax as the standard prints it, else its UID."""
+    return UID(syntax).name or "?"
+
+
+def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
+    """Stored values of one frame, (rows, columns) or (rows, columns, 3) in RGB; and whether its sign was corrected.
+
+    Raises `NotDisplayable` when the syntax has no decoder here, or every decoder fails.
+    """
+    if header.syntax not in DECODABLE:
+        raise NotDisplayable(Reason.UNKNOWN_SYNTAX, syntax=syntax_name(header.syntax))
+    _refuse_oversize(encoded, header)
+    signed = _sign(encoded, header)
+    for decoder in (_pydicom, _imagecodecs):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frame = decoder(encoded, header, signed)
+        except MemoryError:
+            raise
+        except Exception:  # codecs raise whatever they like; the next one may do better
+            continue
+        if frame.shape[:2] == (header.rows, header.columns):
+            return frame, signed != header.signed
+    raise NotDisplayable(Reason.CODEC_FAILED, syntax=syntax_name(header.syntax))
+
+
+def _refuse_oversize(encoded: bytes, header: Header) -> None:
+    """A code stream that announces another matrix than the header's would be decoded at its own size."""
+    size = code_stream_size(encoded)
+    if size is not None and size[0] * size[1] > min(MAX_SAMPLES, 4 * header.rows * header.columns + 65_536):
+        raise NotDisplayable(Reason.TOO_LARGE, columns=size[0], rows=size[1])
+
+
+def _sign(encoded: bytes, header: Header) -> bool:
+    """Whether the values are signed. A JPEG 2000 stream that says signed is believed against the header."""
+    if header.syntax in JPEG_2000 and header.samples == 1:
+        return header.signed or bool(get_j2k_parameters(encoded).get("is_signed", False))
+    return header.signed
+
+
+def _pydicom(encoded: bytes, header: Header, signed: bool) -> Array:
+    options: dict[str, Any] = {
+        "rows": header.rows,
+        "columns": header.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": header.samples,
+        "photometric_interpretation": header.photometric,
+        "pixel_representation": int(signed),
+        "bits_allocated": max(8, header.bits_allocated),
+        "bits_stored": header.bits_stored,
+    }
+    if header.samples > 1:
+        options["planar_configuration"] = int(header.data.get("PlanarConfiguration") or 0)
+    frame, _ = get_decoder(header.syntax).as_array(encapsulate([encoded]), index=0, **options)
+    return np.asarray(frame)
+
+
+def _imagecodecs(encoded: bytes, header: Header, signed: bool) -> Array:
+    """Grey only: the colour transform inside a code stream is pydicom's business."""
+    import imagecodecs
+
+    if header.samples != 1:
+        raise ValueError("colour")
+    if header.syntax in JPEG_2000:
+        decoder: Callable[[bytes], Array] = imagecodecs.jpeg2k_decode
+    elif header.syntax in JPEG_LS:
+        decoder = imagecodecs.jpegls_decode
+    elif header.syntax in JPEG:
+        decoder = imagecodecs.jpeg_decode
+    else:
+        raise ValueError("no second decoder")
+    frame = decoder(encoded)
+    return frame.view(f"i{frame.dtype.itemsize}") if signed and frame.dtype.kind == "u" else frame
