@@ -26,15 +26,15 @@ class IndexDatabase(SqliteDatabase):
     """One connection a thread; only a thread that called `own_writes` may change anything."""
 
     def execute_sql(self, sql: str, params: Any = None) -> sqlite3.Cursor:
-        cursor: sqlite3.Cursor = super().execute_sql(sql, params)
+        cursor: sqlite3.Cursor = super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
         return cursor
 
     def connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection = super().connection()
+        connection: sqlite3.Connection = super().connection()  # type: ignore[no-untyped-call]
         return connection
 
     def _add_conn_hooks(self, conn: sqlite3.Connection) -> None:
-        super()._add_conn_hooks(conn)
+        super()._add_conn_hooks(conn)  # type: ignore[misc]
         if not getattr(_role, "writer", False):
             conn.execute("PRAGMA query_only = 1")
 

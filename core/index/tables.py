@@ -190,6 +190,7 @@ class Patient(Table):
     ward = TextField(default="")
     provisional = BooleanField(default=False)
     deceased_on = DayField(null=True)
+    merged_into_id: int | None
     merged_into = ForeignKeyField("self", null=True, object_id_name="merged_into_id")
     told_at = MomentField(null=True)  # EVN-2 of the newest demographics applied
     created_at = MomentField()
@@ -197,6 +198,7 @@ class Patient(Table):
 
 class PatientIdentifier(Table):
     id = AutoField()
+    patient_id: int
     patient = ForeignKeyField(Patient, object_id_name="patient_id", backref="identifiers")
     value = TextField()
     authority = TextField()
@@ -210,7 +212,9 @@ class MergeRecord(Table):
     """Everything a merge moved, so that it can be undone."""
 
     id = AutoField()
+    prior_id: int
     prior = ForeignKeyField(Patient, object_id_name="prior_id")
+    survivor_id: int
     survivor = ForeignKeyField(Patient, object_id_name="survivor_id")
     at = MomentField()
     actor = TextField()
@@ -221,6 +225,7 @@ class MergeRecord(Table):
 
 class Visit(Table):
     id = AutoField()
+    patient_id: int
     patient = ForeignKeyField(Patient, object_id_name="patient_id")
     number = TextField()
     patient_class = TextField(default="")
@@ -236,6 +241,7 @@ class Visit(Table):
 
 class ImagingServiceRequest(Table):
     id = AutoField()
+    patient_id: int
     patient = ForeignKeyField(Patient, object_id_name="patient_id")
     accession_number = TextField(unique=True)
     foreign_accession = TextField(default="", index=True)
@@ -268,6 +274,7 @@ class OrderTombstone(Table):
 
 class RequestedProcedure(Table):
     id = AutoField()
+    request_id: int
     request = ForeignKeyField(ImagingServiceRequest, object_id_name="request_id")
     procedure_id = TextField(unique=True)
     study_instance_uid = TextField(unique=True)
@@ -279,7 +286,9 @@ class Step(Table):
     """The scheduled procedure step: the exam on every list."""
 
     id = AutoField()
+    procedure_id: int
     procedure = ForeignKeyField(RequestedProcedure, object_id_name="procedure_id")
+    patient_id: int
     patient = ForeignKeyField(Patient, object_id_name="patient_id")
     scheduled_step_id = TextField(unique=True)
     exam_code = TextField()
@@ -322,6 +331,7 @@ class StepHistory(Table):
     """Append-only: one row per event of one of the three machines of a step."""
 
     id = AutoField()
+    step_id: int
     step = ForeignKeyField(Step, object_id_name="step_id", backref="history")
     machine = TextField()  # step, report, delivery
     event = TextField()
@@ -347,13 +357,15 @@ class PerformedStep(Table):
     ended_at = MomentField(null=True)
     reason = TextField(default="")
     announced = ListField(default=())  # SOP Instance UIDs
-    raw = TextField()  # DICOM JSON
+    dataset = TextField()  # DICOM JSON
     received_at = MomentField()
 
 
 class PerformedStepLink(Table):
     id = AutoField()
+    performed_id: int
     performed = ForeignKeyField(PerformedStep, object_id_name="performed_id")
+    step_id: int
     step = ForeignKeyField(Step, object_id_name="step_id")
 
     class Meta:
@@ -373,7 +385,9 @@ class Study(Table):
     sent_name = TextField(default="")
     sent_birth_date = TextField(default="")
     sent_sex = TextField(default="")
+    patient_id: int | None
     patient = ForeignKeyField(Patient, null=True, object_id_name="patient_id")
+    step_id: int | None
     step = ForeignKeyField(Step, null=True, object_id_name="step_id", backref="studies")
     match = TextField()
     why = TextField(default="")
@@ -411,6 +425,7 @@ STUDY_DERIVED = frozenset({"last_image_at", "series", "instances", "bytes"})
 
 class Series(Table):
     id = AutoField()
+    study_id: int
     study = ForeignKeyField(Study, object_id_name="study_id")
     series_instance_uid = TextField()
     modality = TextField(default="")
@@ -431,6 +446,7 @@ SERIES_DERIVED = frozenset({"instances"})
 class Instance(Table):
     id = AutoField()
     key = TextField(unique=True)
+    series_id: int
     series = ForeignKeyField(Series, object_id_name="series_id")
     sop_instance_uid = TextField(unique=True)
     sop_class_uid = TextField()
@@ -476,6 +492,7 @@ class Quarantine(Table):
 
 class ReportVersion(Table):
     id = AutoField()
+    step_id: int
     step = ForeignKeyField(Step, object_id_name="step_id")
     version = IntegerField()
     type = TextField()
@@ -498,6 +515,7 @@ class ReportVersion(Table):
 
 
 class ReportDraft(Table):
+    step_id: int
     step = ForeignKeyField(Step, primary_key=True, object_id_name="step_id")
     author = TextField()
     text = TextField()
@@ -507,6 +525,7 @@ class ReportDraft(Table):
 class ReportLock(Table):
     """Who holds the report of an exam, since when it is open, until when."""
 
+    step_id: int
     step = ForeignKeyField(Step, primary_key=True, object_id_name="step_id")
     owner = TextField()
     opened_at = MomentField()
@@ -517,6 +536,7 @@ class Viewed(Table):
     """The best quality at which a person really saw a series, for the signer's view."""
 
     id = AutoField()
+    series_id: int
     series = ForeignKeyField(Series, object_id_name="series_id")
     login = TextField()
     quality = TextField()
@@ -530,6 +550,7 @@ class LateSeen(Table):
     """A late image that the signer opened or acknowledged."""
 
     id = AutoField()
+    instance_id: int
     instance = ForeignKeyField(Instance, object_id_name="instance_id")
     login = TextField()
     at = MomentField()
@@ -542,7 +563,9 @@ class Delivery(Table):
     """One row per report version and destination."""
 
     id = AutoField()
+    version_id: int
     version = ForeignKeyField(ReportVersion, object_id_name="version_id")
+    step_id: int
     step = ForeignKeyField(Step, object_id_name="step_id")
     kind = TextField()  # hl7, kiosk, hand, paper
     destination = TextField()
@@ -557,7 +580,7 @@ class Delivery(Table):
 
 class Inbox(Table):
     id = AutoField()
-    raw = BlobField()
+    message = BlobField()  # as received
     sha256 = TextField()
     application = TextField(default="")
     facility = TextField(default="")

@@ -210,7 +210,7 @@ class Writer:
         rows = []
         for topic, key in changes:
             cursor = self._db.execute_sql("INSERT INTO event (topic, key) VALUES (?, ?)", (topic, key))
-            rows.append(Change(cursor.lastrowid, topic, key))
+            rows.append(Change(cursor.lastrowid or 0, topic, key))
         return rows
 
     def _rollback(self) -> None:
