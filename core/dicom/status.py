@@ -1,0 +1,81 @@
+"""The one table from our errors to DIMSE statuses, per service.
+
+Sources: PS3.4 table B.2-1 (storage), C.4.1.1.4 (query), K.4.1.1.4 (worklist), F.7.2.1.3 and F.7.2.2.3 (MPPS);
+PS3.7 annex C (general statuses).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from core.dicom.dimse import Reply
+from core.errors import BadInput, BadMessage, Conflict, NotAllowed, NotFound, OutOfResources, YelenError
+
+_log = logging.getLogger(__name__)
+
+SUCCESS: Final = 0x0000
+PENDING: Final = 0xFF00
+PENDING_UNSUPPORTED_KEYS: Final = 0xFF01
+CANCELLED: Final = 0xFE00
+
+INVALID_ATTRIBUTE_VALUE: Final = 0x0106
+PROCESSING_FAILURE: Final = 0x0110
+DUPLICATE_INSTANCE: Final = 0x0111
+NO_SUCH_INSTANCE: Final = 0x0112
+MISSING_ATTRIBUTE: Final = 0x0120
+SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
+NOT_AUTHORISED: Final = 0x0124
+UNRECOGNISED_OPERATION: Final = 0x0211
+OUT_OF_RESOURCES: Final = 0xA700
+DATA_SET_MISMATCH: Final = 0xA900
+CANNOT_UNDERSTAND: Final = 0xC000
+MPPS_NO_LONGER_UPDATED: Final = 0xA710  # an Error ID, beside status 0x0110
+
+_STORE: Final[tuple[tuple[type[YelenError], int], ...]] = (
+    (OutOfResources, OUT_OF_RESOURCES),
+    (NotAllowed, NOT_AUTHORISED),
+    (BadMessage, CANNOT_UNDERSTAND),
+    (BadInput, CANNOT_UNDERSTAND),
+    (Conflict, DUPLICATE_INSTANCE),
+)
+_FIND: Final[tuple[tuple[type[YelenError], int], ...]] = (
+    (OutOfResources, OUT_OF_RESOURCES),
+    (NotAllowed, NOT_AUTHORISED),
+    (BadInput, DATA_SET_MISMATCH),
+)
+_NORMALIZED: Final[tuple[tuple[type[YelenError], int], ...]] = (
+    (OutOfResources, 0x0213),
+    (NotAllowed, NOT_AUTHORISED),
+    (NotFound, NO_SUCH_INSTANCE),
+    (Conflict, PROCESSING_FAILURE),
+    (BadInput, INVALID_ATTRIBUTE_VALUE),
+    (BadMessage, PROCESSING_FAILURE),
+)
+
+
+def _translate(
+    error: Exception, table: tuple[tuple[type[YelenError], int], ...], otherwise: int, unexpected: int
+) -> Reply:
+    for kind, status in table:
+        if isinstance(error, kind):
+            return Reply(status, comment=type(error).__name__)
+    if isinstance(error, YelenError):
+        return Reply(otherwise, comment=type(error).__name__)
+    _log.error("a DICOM request failed", exc_info=error)
+    return Reply(unexpected, comment="Internal error")
+
+
+def store_failure(error: Exception) -> Reply:
+    """C-STORE. An unexpected error is 0xA700: the sender keeps its copy and tries again."""
+    return _translate(error, _STORE, CANNOT_UNDERSTAND, OUT_OF_RESOURCES)
+
+
+def find_failure(error: Exception) -> Reply:
+    """C-FIND, Query/Retrieve and worklist."""
+    return _translate(error, _FIND, CANNOT_UNDERSTAND, CANNOT_UNDERSTAND)
+
+
+def normalized_failure(error: Exception) -> Reply:
+    """N-CREATE, N-SET and the other DIMSE-N operations."""
+    return _translate(error, _NORMALIZED, PROCESSING_FAILURE, PROCESSING_FAILURE)
