@@ -1,0 +1,81 @@
+"""A system that sends us messages: where it calls from, what it may say, and its habits of spelling."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from core.hl7.limits import DEFAULT, Limits
+from core.hl7.text import WESTERN, Charsets
+
+ANY_EVENT: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One declared sender.
+
+    authorities: assigning authorities whose numbers it may give; the first is its own, used when PID-3 names none.
+    Empty: every authority is believed. events: `ADT^A40`, `ORM^O01`, … that it may send; empty: all that we know.
+    sexes: what it writes in PID-8 besides table 0001, such as {"1": "M"}. local_code: exam code from OBR-4.4 to 4.6.
+    """
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    events: frozenset[str] = ANY_EVENT
+    processing_id: str = ""  # P, T or D; empty: any
+    default_version: str = "2.3.1"
+    charsets: Charsets = WESTERN
+    sexes: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = DEFAULT
+    legacy_merge: bool = False
+    local_code: bool = False
+    enhanced: bool = False
+    quarantined: bool = False  # unknown, kept for a person, never applied
+
+    @property
+    def authority(self) -> str:
+        return self.authorities[0] if self.authorities else ""
+
+    def trusts(self, authority: str) -> bool:
+        return not self.authorities or authority in self.authorities
+
+    def may_send(self, message_type: str) -> bool:
+        return not self.events or message_type in self.events
+
+    def calls_from(self, address: str) -> bool:
+        return plain_address(address) in {plain_address(known) for known in self.addresses}
+
+
+def plain_address(address: str) -> str:
+    """One spelling for an address: IPv4 mapped into IPv6 is IPv4."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
+
+
+def find(senders: Iterable[Sender], address: str, unknown: str = "reject") -> Sender | None:
+    """Who calls from this address; None when it is refused.
+
+    unknown: `reject`, `quarantine`, or `accept`, which holds for loopback addresses only.
+    """
+    for sender in senders:
+        if sender.calls_from(address):
+            return sender
+    if unknown == "quarantine":
+        return Sender(address, (address,), quarantined=True)
+    if unknown == "accept" and is_loopback(address):
+        return Sender(address, (address,))
+    return None
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(plain_address(address)).is_loopback
+    except ValueError:
+        return False
