@@ -18,7 +18,6 @@ from core.config.sections import (
     Storage,
     Web,
 )
-from core.config.socket_path import socket_path
 
 __all__ = [
     "FILE_NAME",
@@ -35,6 +34,5 @@ __all__ = [
     "Storage",
     "Web",
     "load",
-    "socket_path",
     "template",
 ]

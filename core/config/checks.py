@@ -47,6 +47,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     """Every fault of a configuration whose values have the right types."""
     yield from _ranges(config)
     yield from _texts(config)
+    yield from _socket(config)
     yield from _hours(config)
     yield from _ports(config)
     yield from _hosts(config)
@@ -94,6 +95,11 @@ def _texts(config: Config) -> Iterator[Fault]:
     for key in ("application", "facility"):
         if re.search(r"[|^&~\\\x00-\x1f]", getattr(config.hl7, key)):
             yield f"hl7.{key}", _("les caractères | ^ & ~ \\ sont interdits")
+
+
+def _socket(config: Config) -> Iterator[Fault]:
+    if config.rpc.path and not config.rpc.path.startswith("/"):
+        yield "rpc.path", _("« %s » : écrire un chemin complet (/…)") % config.rpc.path[:80]
 
 
 def _hours(config: Config) -> Iterator[Fault]:

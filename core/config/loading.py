@@ -51,6 +51,11 @@ class Config:
     scheduling: Scheduling
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def socket(self) -> Path:
+        """The terminals' socket."""
+        return Path(self.rpc.path) if self.rpc.path else self.data / "yelen.sock"
+
     def where(self, key: str) -> str:
         """`yelen.toml:34`, `--set dicom.port`, or the file alone for a key left at its default."""
         return self.places.get(key, FILE_NAME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.config import FILE_NAME, Config, load, socket_path, template
+from core.config import FILE_NAME, Config, load, template
 from core.config.checks import RANGES
 from core.config.loading import SECTIONS, keys
 from core.errors import BadConfig
@@ -131,6 +130,7 @@ def test_the_command_line_goes_over_the_file(folder: Path) -> None:
         ("replica.target=second", "replica.target"),
         ("replica.target=rsync://a b/c", "replica.target"),
         ("storage.reserve_percent=40", "storage.warn_percent"),
+        ("rpc.path=yelen.sock", "rpc.path"),
         ("rien.port=1", "rien.port"),
     ],
 )
@@ -176,10 +176,6 @@ def test_secrets_that_others_can_read_are_refused_with_the_command_that_closes_t
     assert isinstance(load(folder), Config)
 
 
-def test_a_socket_path_too_long_for_the_kernel_has_a_short_one(tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 120)
-    path, is_short = socket_path(deep)
-    assert is_short
-    assert len(os.fsencode(path)) <= 100
-    assert socket_path(deep) == (path, True)
-    assert socket_path(Path("/srv/yelen")) == (Path("/srv/yelen/yelen.sock"), False)
+def test_the_socket_is_in_the_data_folder_unless_the_site_says_otherwise(folder: Path) -> None:
+    assert load(folder).socket == folder / "yelen.sock"
+    assert load(folder, ["rpc.path=/run/yelen/yelen.sock"]).socket == Path("/run/yelen/yelen.sock")
