@@ -59,7 +59,8 @@ def exam_lines(where: Expression, order: Iterable[Any], limit: int = 500, offset
         .offset(offset)
     )
     ids = [row[0] for row in page.tuples()]
-    found = {row["id"]: line_of(row) for row in _base().where(Step.id.in_(ids)).dicts()}
+    rows: list[dict[str, Any]] = list(_base().where(Step.id.in_(ids)).dicts())
+    found = {row["id"]: line_of(row) for row in rows}
     return [found[i] for i in ids if i in found]
 
 
@@ -69,7 +70,7 @@ def count(where: Expression) -> int:
 
 
 def exam_line(step_id: int) -> ExamLine | None:
-    row: Any = _base().where(Step.id == step_id).dicts().first()
+    row: Any = next(iter(_base().where(Step.id == step_id).dicts()), None)
     return line_of(row) if row else None
 
 

@@ -1,0 +1,74 @@
+"""What every verb stands on: the index, the archive, the clock, the site. Passed in, never a global."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+from core.archive.store import Archive
+from core.clock import Clock
+from core.config import Config
+from core.errors import IllegalTransition, NotAllowed
+from core.index.opening import Index
+from core.index.tables import Counter, Idempotency
+from core.index.writer import Unit
+from core.model.people import Actor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The department's means. `local` and `today` are the site's wall time, for days and screens only."""
+
+    index: Index
+    archive: Archive
+    clock: Clock
+    config: Config
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.config.site.timezone)
+
+    def today(self) -> date:
+        return self.local(self.clock.now()).date()
+
+    def day_of(self, moment: datetime) -> date:
+        return self.local(moment).date()
+
+    def act(self, actor: Actor, verb: str, act: Callable[[Unit], T]) -> T:
+        """Run an act in the writer and wait for its commit. A refusal of a person is audited, and changes nothing."""
+        try:
+            return self.index.writer.do(act)
+        except (NotAllowed, IllegalTransition) as refusal:
+            sentence = str(refusal)
+            self.index.writer.do(lambda unit: unit.audit(actor, verb, "", outcome="refused", why=sentence))
+            raise
+
+
+def issue(name: str) -> int:
+    """The next number of a counter; runs inside an act, so a number is never issued twice and never lost."""
+    counter = Counter.get_or_none(Counter.name == name)
+    if counter is None:
+        Counter.create(name=name, value=1)
+        return 1
+    Counter.update(value=counter.value + 1).where(Counter.name == name).execute()
+    return int(counter.value) + 1
+
+
+def done_before(key: str) -> int | None:
+    """What the act with this idempotency key made, when it was already done."""
+    if not key:
+        return None
+    row = Idempotency.get_or_none(Idempotency.key == key)
+    return int(json.loads(row.result)) if row else None
+
+
+def remember(unit: Unit, key: str, result: int) -> None:
+    if key:
+        Idempotency.create(key=key, result=json.dumps(result), at=unit.now)

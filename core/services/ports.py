@@ -1,0 +1,60 @@
+"""What leaves the box, as services need it: implemented on the floors above, injected by `install`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from core.model.device import Device
+from core.model.received import ReceivedHeader
+from core.model.report import ReportVersion
+from core.model.worklist import ExamLine
+
+
+class Echo(Protocol):
+    """C-ECHO to a device; milliseconds. Raises `Unreachable` or `BadMessage`."""
+
+    def __call__(self, device: Device) -> float: ...
+
+
+class SendFiles(Protocol):
+    """C-STORE of stored files to a device; how many it took. Raises `Unreachable`."""
+
+    def __call__(self, device: Device, files: list[Path]) -> int: ...
+
+
+class ReadHeader(Protocol):
+    """The header walk of a data set in a transfer syntax. Raises `BadMessage` whose `reason` is a `Reason`."""
+
+    def __call__(self, dataset: bytes | memoryview, transfer_syntax: str) -> ReceivedHeader: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A finished document: its bytes, type and number of sheets."""
+
+    document: bytes
+    mime: str
+    pages: int
+
+
+class Pages(Protocol):
+    """Draws paper. `language` of a label: pdf or zpl."""
+
+    def report(self, version: ReportVersion, exam: ExamLine) -> Page: ...
+    def label(self, exam: ExamLine, language: str) -> Page: ...
+    def convocation(self, exam: ExamLine, preparation: str) -> Page: ...
+
+
+@dataclass(slots=True)
+class Ports:
+    """What `install` plugged in. A missing one refuses the act with a sentence."""
+
+    echo: Echo | None = None
+    send_files: SendFiles | None = None
+    read_header: ReadHeader | None = None
+    pages: Pages | None = None
+    doors: Callable[[], dict[str, str]] | None = None
+    replica: Callable[[], dict[str, object]] | None = None
