@@ -68,7 +68,7 @@ def feed(message: Message, sender: Sender, now: datetime) -> AdtFeed:
     event = message.event
     kind = kind_of(event, sender)
     if kind is None:
-        sentence = _("Événement non pris en charge : %s") % f"ADT^{event}"[:20]
+        sentence = _("Événement non pris en charge : %s") % f"ADT {event}"[:20]
         raise refusals.refused(refusals.UNSUPPORTED_EVENT, sentence, "MSH", 9)
     if kind in (K.MERGE, K.CHANGE_ID):
         merges = tuple(_merges(message, sender, now))

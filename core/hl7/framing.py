@@ -108,7 +108,7 @@ class Deframer:
             if follower == RETURN:
                 return at, 2, ""
             if follower == START or (follower is None and self._ended):
-                return at, 1, "0x1C without 0x0D"
+                return at, 1, _("fin de message sans 0x0D")
             if follower is None:
                 self._scanned = at
                 return None
@@ -131,7 +131,7 @@ class Deframer:
         warnings: tuple[str, ...] = (warning,) if warning else ()
         if START in payload:
             payload = payload.replace(_START, b"")
-            warnings += ("0x0B inside a frame",)
+            warnings += (_("0x0B au milieu du message"),)
         self._inside, self._junk = False, 0
         self.frames += 1
         return Frame(payload, warnings)

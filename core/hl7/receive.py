@@ -149,11 +149,11 @@ class Receiver:
 def check_header(message: Message, sender: Sender) -> None:
     """Raises `BadMessage` for a type, version or processing id that is not for us, or a missing MSH-10."""
     kind, event = message.kind, message.event
-    named = f"{kind}^{event}"
+    named, spoken = f"{kind}^{event}", f"{kind} {event}"[:20]
     if kind not in TYPES:
-        raise _refused(refusals.UNSUPPORTED_TYPE, _("Type de message non pris en charge : %s") % named[:20], 9)
+        raise _refused(refusals.UNSUPPORTED_TYPE, _("Type de message non pris en charge : %s") % spoken, 9)
     if kind != "ADT" and _order_type(message) not in ORDERS:
-        raise _refused(refusals.UNSUPPORTED_EVENT, _("Événement non pris en charge : %s") % named[:20], 9)
+        raise _refused(refusals.UNSUPPORTED_EVENT, _("Événement non pris en charge : %s") % spoken, 9)
     version = message.header.at(12) or sender.default_version
     if VERSION.fullmatch(version) is None:
         raise _refused(refusals.VERSION, _("Version HL7 non prise en charge : %s") % version[:20], 12)
@@ -163,7 +163,7 @@ def check_header(message: Message, sender: Sender) -> None:
     if not message.control_id:
         raise _refused(refusals.REQUIRED, _("MSH-10 absent : message sans numéro"), 10)
     if not sender.may_send(named):
-        raise _refused(refusals.UNTRUSTED, _("Cet expéditeur n'a pas le droit d'envoyer %s") % named[:20], 9)
+        raise _refused(refusals.UNTRUSTED, _("Cet expéditeur n'a pas le droit d'envoyer %s") % spoken, 9)
 
 
 def _refused(code: str, sentence: str, field: int) -> BadMessage:
@@ -180,8 +180,6 @@ def translate(
 ) -> HisMessage:
     """The message free of HL7 spelling. Raises `BadMessage` naming the field that cannot be taken."""
     warnings = (*warnings, *message.warnings)
-    if message.suspect:
-        warnings = (*warnings, _("Jeu de caractères douteux : vérifier les accents"))
     envelope = replace(
         envelope,
         sending_application=message.header.at(3),

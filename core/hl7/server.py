@@ -65,6 +65,7 @@ class MllpServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=64)
         self._listener.settimeout(_TICK)
+        self.port = int(self._listener.getsockname()[1])  # the one that is bound, also when 0 was asked for
         self._door = door
         self._clock = clock
         self._tls = tls
@@ -72,11 +73,6 @@ class MllpServer:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._acceptor = threading.Thread(target=self._accept, name="hl7-accept", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that is bound, also when 0 was asked for."""
-        return int(self._listener.getsockname()[1])
 
     @property
     def connections(self) -> int:
@@ -172,19 +168,17 @@ class MllpServer:
             self._door.alert(connection.address, "message too slow")
 
     def _converse(self, connection: _Connection) -> None:
-        limits = connection.sender.limits
-        deframer = Deframer(limits)
-        waiting_for: tuple[int, bool] | None = None
+        deframer = Deframer(connection.sender.limits)
+        timed = -1  # the frame whose time is running
         while not self._stopping.is_set():
-            # The deadline is set once for each frame and each pause: dripping bytes does not move it.
-            if waiting_for != (deframer.frames, deframer.mid_frame):
-                waiting_for = (deframer.frames, deframer.mid_frame)
-                connection.mid_frame = deframer.mid_frame
-                self._wait(connection, limits.frame_seconds if deframer.mid_frame else limits.idle_seconds)
             data = connection.sock.recv(_CHUNK)
             deframer.receive(data) if data else deframer.end()
             if not self._answer_frames(connection, deframer) or not data:
                 return
+            connection.mid_frame = deframer.mid_frame
+            if deframer.mid_frame and timed != deframer.frames:  # once a frame: dripping bytes does not move it
+                timed = deframer.frames
+                self._wait(connection, connection.sender.limits.frame_seconds)
 
     def _answer_frames(self, connection: _Connection, deframer: Deframer) -> bool:
         """Answer every complete frame; False when the connection has to end."""
@@ -206,8 +200,8 @@ class MllpServer:
                 return False
 
     def _send(self, connection: _Connection, answer: Answer) -> None:
+        self._wait(connection, connection.sender.limits.idle_seconds)
         if answer.data:
-            self._wait(connection, connection.sender.limits.frame_seconds)
             connection.sock.sendall(frame(answer.data))
 
     def _drain(self, connection: _Connection) -> None:

@@ -81,11 +81,11 @@ def decode(lines: Sequence[bytes], charsets: Charsets = WESTERN) -> Decoded:
     term = declared(lines[0])
     wanted = codec_of(term, charsets)
     cleaned = [line.translate(None, _CONTROLS) for line in lines]
-    warnings = ["control characters removed"] if sum(map(len, cleaned)) != sum(map(len, lines)) else []
+    warnings = [_("caractères de contrôle retirés")] if sum(map(len, cleaned)) != sum(map(len, lines)) else []
     codec = _codec_that_reads(cleaned, wanted, charsets)
     suspect = bool(wanted) and codec != wanted
     if suspect:
-        warnings.append(f"declared {term}, read as {codec}")
+        warnings.append(_("jeu de caractères douteux : %s déclaré, %s lu ; vérifier les accents") % (term, codec))
     return Decoded(tuple(_tidy(line.decode(codec)) for line in cleaned), term, codec, suspect, tuple(warnings))
 
 

@@ -13,6 +13,7 @@ from core.hl7 import prescan
 from core.hl7.escapes import Separators, separators_of, switches_charset, unescape
 from core.hl7.limits import DEFAULT, Limits
 from core.hl7.text import WESTERN, Charsets, Decoded, decode
+from core.i18n import _
 
 DELETED = '""'
 
@@ -161,9 +162,9 @@ def read(raw: bytes, limits: Limits = DEFAULT, charsets: Charsets = WESTERN) -> 
     decoded = decode(lines, charsets)
     separators = separators_of(decoded.segments[0])
     switched = any(switches_charset(line, separators) for line in decoded.segments)
-    warnings = (*decoded.warnings, *(["character set switches dropped"] if switched else []))
+    said = [_("changement de jeu de caractères ignoré : vérifier les accents")] if switched else []
     segments = tuple(_numbered(decoded.segments, separators, decoded.codec))
-    return Message(raw, segments, separators, decoded, decoded.suspect or switched, warnings)
+    return Message(raw, segments, separators, decoded, decoded.suspect or switched, (*decoded.warnings, *said))
 
 
 def _numbered(lines: Sequence[str], separators: Separators, codec: str) -> Iterator[Segment]:

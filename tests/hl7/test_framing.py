@@ -90,7 +90,7 @@ def test_exactly_the_cap_fits_even_when_its_last_bytes_come_late() -> None:
 def test_an_end_without_carriage_return_is_accepted_before_the_next_frame_or_the_close() -> None:
     frames, _fault = outcome([b"\x0b" + ADT + b"\x1c" + frame(ADT)])
     assert [f.payload for f in frames] == [ADT, ADT]
-    assert frames[0].warnings == ("0x1C without 0x0D",)
+    assert frames[0].warnings == ("fin de message sans 0x0D",)
     frames, _fault = outcome([b"\x0b" + ADT + b"\x1c"])
     assert frames[0].payload == ADT
 
@@ -101,7 +101,7 @@ def test_an_unfinished_frame_is_never_delivered() -> None:
 
 def test_a_start_inside_a_frame_is_dropped_with_a_warning_and_restarts_an_empty_one() -> None:
     frames, _fault = outcome([b"\x0b\x0b" + ADT[:20] + b"\x0b" + ADT[20:] + b"\x1c\r"])
-    assert frames == [Frame(ADT, ("0x0B inside a frame",))]
+    assert frames == [Frame(ADT, ("0x0B au milieu du message",))]
 
 
 def test_each_byte_of_a_long_report_is_looked_at_once() -> None:

@@ -73,7 +73,7 @@ def test_an_unknown_term_is_refused_unless_the_sender_says_what_it_means() -> No
 def test_control_characters_are_removed_with_a_warning() -> None:
     decoded = decode(message("", b"PID|||1||OUE\x00DR\x1b[31mAOGO\x7f"))
     assert name_of(decoded) == "PID|||1||OUEDR[31mAOGO"
-    assert decoded.warnings == ("control characters removed",)
+    assert decoded.warnings == ("caractères de contrôle retirés",)
 
 
 def test_decomposed_accents_are_composed() -> None:
