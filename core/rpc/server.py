@@ -1,0 +1,168 @@
+"""The socket of the terminals: a thread accepts, each client has one thread that reads and acts and one that writes.
+
+A client that does not read, sends rubbish or disappears costs its own two threads and a bounded queue, nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import BadMessage, OutOfResources
+from core.i18n import _
+from core.rpc import address, wire
+from core.rpc import contract as c
+from core.rpc.conversation import Conversation
+from core.rpc.outgoing import Outgoing
+from core.rpc.problems import problem_of
+from core.rpc.verbs import VERBS, Verbs
+
+if TYPE_CHECKING:
+    from core.services import Services
+
+log = logging.getLogger(__name__)
+
+MAX_CLIENTS = 64
+HELLO_SECONDS = 30.0  # a connection that never says hello is closed; afterwards silence is allowed
+ACCEPT_PAUSE = 0.5  # seconds
+FAREWELL_SECONDS = 2.0  # to read its last answer, for a client that only closed its sending side
+
+
+class RpcServer:
+    """Listens at `path` from `start()` to `stop()`. `verbs` is the table of `core.rpc.verbs`."""
+
+    def __init__(self, services: Services, path: Path, *, verbs: Verbs = VERBS, max_clients: int = MAX_CLIENTS) -> None:
+        self.path = path.absolute()
+        self._services, self._verbs, self._max_clients = services, verbs, max_clients
+        self._clients: set[_Client] = set()
+        self._guard = threading.Lock()
+        self._listening: socket.socket | None = None
+        self._pause = threading.Event()
+
+    def start(self) -> None:
+        """Raises `Conflict` when somebody already listens there."""
+        self._listening = address.listen(self.path)
+        self._pause.clear()
+        self._made = address.identity(self.path)
+        self._unsubscribe = self._services.events.subscribe(self._fan_out)
+        self._acceptor = threading.Thread(target=self._accept, args=(self._listening,), name="rpc-accept", daemon=True)
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Closes every connection; no thread of ours is left running a verb. A second call does nothing."""
+        listening, self._listening = self._listening, None
+        if listening is None:
+            return
+        self._pause.set()
+        self._unsubscribe()
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        address.remove(self.path, self._made)
+        self._acceptor.join()
+        for client in self.clients():
+            client.hang_up()
+        for client in self.clients():
+            client.join()
+
+    def clients(self) -> list[_Client]:
+        with self._guard:
+            return list(self._clients)
+
+    def _accept(self, listening: socket.socket) -> None:
+        while self._listening is listening:
+            try:
+                connection, _address = listening.accept()
+            except OSError as error:
+                if self._listening is listening:
+                    log.error("rpc: accept: %s", error)
+                    self._pause.wait(ACCEPT_PAUSE)  # no descriptor left: the same call would fail at once again
+                continue
+            self._admit(connection)
+
+    def _admit(self, connection: socket.socket) -> None:
+        with self._guard:
+            full = len(self._clients) >= self._max_clients
+            if not full:
+                client = _Client(connection, self._services, self._verbs, self._leave)
+                self._clients.add(client)
+        if full:
+            problem = problem_of(OutOfResources(_("Trop de terminaux connectés.")))
+            with suppress(OSError):
+                connection.sendall(wire.refusal(None, problem))
+            connection.close()
+            return
+        client.start()
+
+    def _leave(self, client: _Client) -> None:
+        with self._guard:
+            self._clients.discard(client)
+
+    def _fan_out(self, events: Iterable[Any]) -> None:
+        """Called after COMMIT by the writer: only queues, never waits."""
+        clients = self.clients()
+        for event in events:
+            line = b""
+            for client in clients:
+                if client.conversation.wants(event.topic):
+                    line = line or wire.notification(c.EVENT, c.Change(event.id, event.topic, str(event.key)))
+                    client.outgoing.push(line)
+
+
+class _Client:
+    """One connection with its two threads."""
+
+    def __init__(self, connection: socket.socket, services: Services, verbs: Verbs, leave: Any) -> None:
+        self._connection, self._leave = connection, leave
+        self.conversation = Conversation(services, verbs, address.peer_uid(connection))
+        self.outgoing = Outgoing(wire.notification(c.RELOAD, {}))
+        self._reader = threading.Thread(target=self._read, name="rpc-read", daemon=True)
+        self._writer = threading.Thread(target=self._write, name="rpc-write", daemon=True)
+
+    def start(self) -> None:
+        self._writer.start()
+        self._reader.start()
+
+    def _read(self) -> None:
+        lines = wire.Lines()
+        self._connection.settimeout(HELLO_SECONDS)
+        try:
+            while data := self._connection.recv(65_536):
+                for line in lines.feed(data):
+                    if (answer := self.conversation.handle(line)) is not None:
+                        self.outgoing.answer(answer)
+                if self.conversation.greeted:
+                    self._connection.settimeout(None)
+        except BadMessage as error:
+            self.outgoing.answer(wire.refusal(None, problem_of(error)))
+        except OSError:
+            pass  # the terminal is gone
+        finally:
+            self.outgoing.close()
+            self._writer.join(FAREWELL_SECONDS)
+            self.hang_up()
+            self._connection.close()
+            self._leave(self)
+
+    def _write(self) -> None:
+        try:
+            while (portion := self.outgoing.take()) is not None:
+                self._connection.sendall(portion)
+        except OSError:
+            self.outgoing.close()
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Both threads find their socket shut and end."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def join(self) -> None:
+        self.outgoing.close()
+        if threading.current_thread() is not self._reader:
+            self._reader.join()

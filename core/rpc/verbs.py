@@ -1,0 +1,63 @@
+"""The one table of verbs: for each call of the contract, the service that answers it. The actor always comes first.
+
+Calls of the connection itself (hello, login, lock, watch…) are in `core.rpc.connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.model.people import Actor
+from core.rpc import contract as c
+
+if TYPE_CHECKING:
+    from core.services import Services
+
+Verb = Callable[["Services", Actor, Any], Any]
+Verbs = Mapping[type[c.Call[Any]], Verb]
+
+VERBS: Verbs = {
+    c.GetDayPage: lambda s, a, p: s.scheduling.day_page(a, p.filter, p.top, p.count),
+    c.GetLine: lambda s, a, p: s.scheduling.line(a, p.step_id),
+    c.Arrive: lambda s, a, p: s.scheduling.arrive(a, p.step_id, p.identity_confirmed, p.idempotency_key),
+    c.UndoArrival: lambda s, a, p: s.scheduling.undo_arrival(a, p.step_id, p.reason),
+    c.Cancel: lambda s, a, p: s.scheduling.cancel(a, p.step_id, p.reason),
+    c.NoShow: lambda s, a, p: s.scheduling.no_show(a, p.step_id),
+    c.GetHistory: lambda s, a, p: s.scheduling.history(a, p.step_id),
+    c.SearchPatients: lambda s, a, p: s.patients.search(a, p.text, p.limit),
+    c.ProposePatients: lambda s, a, p: s.patients.propose(a, p.demographics, p.limit),
+    c.GetPatient: lambda s, a, p: s.patients.get(a, p.patient_id),
+    c.Register: lambda s, a, p: s.patients.register(a, p.demographics, p.reason, p.idempotency_key),
+    c.RegisterUnknown: lambda s, a, p: s.patients.register_unknown(a, p.sex),
+    c.PatientExams: lambda s, a, p: s.patients.exams(a, p.patient_id),
+    c.Catalogue: lambda s, _a, _p: s.orders.catalogue(),
+    c.Rooms: lambda s, _a, _p: s.orders.rooms(),
+    c.FindExams: lambda s, _a, p: s.orders.find_exams(p.text),
+    c.GetSlots: lambda s, a, p: s.orders.slots(a, p.room, p.day, p.exam_code, p.urgency),
+    c.PlaceOrder: lambda s, a, p: s.orders.place(a, p.draft),
+    c.OrderWarnings: lambda s, a, p: s.orders.warnings(a, p.draft),
+    c.Start: lambda s, a, p: s.acquisition.start(a, p.step_id),
+    c.Complete: lambda s, a, p: s.acquisition.complete(a, p.step_id, p.dose, p.expected_images),
+    c.Discontinue: lambda s, a, p: s.acquisition.discontinue(a, p.step_id, p.reason),
+    c.Verify: lambda s, a, p: s.acquisition.verify(a, p.step_id, p.reason),
+    c.Attach: lambda s, a, p: s.acquisition.attach(a, p.study_id, p.step_id, p.reason),
+    c.Unmatched: lambda s, a, _p: s.acquisition.unmatched(a),
+    c.StudiesOf: lambda s, a, p: s.studies.of_step(a, p.step_id),
+    c.Printers: lambda s, _a, _p: s.printing.printers(),
+    c.PrintJobs: lambda s, a, p: s.printing.jobs(a, p.limit),
+    c.RetryJob: lambda s, a, p: s.printing.retry(a, p.job_id),
+    c.CancelJob: lambda s, a, p: s.printing.cancel(a, p.job_id),
+    c.DivertJob: lambda s, a, p: s.printing.divert(a, p.job_id, p.printer),
+    c.SavePrinter: lambda s, a, p: s.printing.save_printer(a, p.printer),
+    c.PrintLabel: lambda s, a, p: s.paper.print_label(a, p.step_id, p.printer),
+    c.PrintConvocation: lambda s, a, p: s.paper.print_convocation(a, p.step_id, p.printer),
+    c.Status: lambda s, _a, _p: s.status(),
+    c.VerifyAudit: lambda s, _a, _p: s.audit.verify(),
+    c.Users: lambda s, a, _p: s.people.users(a),
+    c.AddUser: lambda s, a, p: s.people.add_user(a, p.user, p.password, p.pin),
+    c.RemoveUser: lambda s, a, p: s.people.remove_user(a, p.login),
+    c.Devices: lambda s, _a, _p: s.devices.all(),
+    c.SaveDevice: lambda s, a, p: s.devices.save(a, p.device),
+    c.RemoveDevice: lambda s, a, p: s.devices.remove(a, p.ae_title),
+}
