@@ -97,7 +97,7 @@ class Devices:
         self._kit.act(actor, "remove_device", act)
 
     def seen(self, ae_title: str, what: str, ok: bool = True, milliseconds: float | None = None) -> None:
-        """A device answered (`echo`), sent (`store`) or asked (`query`). Kept at most every few seconds; not waited for."""
+        """A device answered (`echo`), sent (`store`) or asked (`query`); written at most every 5 s, not waited for."""
         key, now = ae_key(ae_title), self._kit.clock.monotonic()
         if what != "echo" and now - self._seen.get((key, what), -SEEN_EVERY_S) < SEEN_EVERY_S:
             return

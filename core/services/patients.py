@@ -156,7 +156,7 @@ class Patients:
         return exam_lines(Step.patient == row.id, (Step.day.desc(), Step.id.desc()))
 
     def merge(self, actor: Actor, survivor_id: int, prior_id: int, reason: str) -> None:
-        """Everything of `prior` moves to `survivor`; the prior number goes on finding the patient. `unmerge` undoes it."""
+        """Everything of `prior` moves to `survivor`; its number goes on finding the patient. `unmerge` undoes it."""
         if not actor.is_any(*MERGE_ROLES):
             raise NotAllowed(_("Votre rôle ne permet pas de fusionner des dossiers."))
         if not reason.strip():

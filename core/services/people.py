@@ -37,7 +37,7 @@ class People:
     def login(self, name: str, password: str, origin: str = "", post: str = "") -> Actor:
         """The actor of a login. Raises `NotAllowed` with one sentence, whatever was wrong."""
         login = name.strip().lower()
-        account = Account.get_or_none(Account.login == login)
+        account: Any = Account.get_or_none(Account.login == login)
         right = _verify(account.password if account else _DECOY, password) and account is not None
         if not right or not account.active:
             stranger = Actor(login[:40], frozenset(), post=post, origin=origin)
@@ -118,7 +118,7 @@ class People:
             if not Account.update(pin_faults=0, **columns).where(Account.login == login).execute():
                 raise NotFound(_("Aucun compte %s.") % login)
             SessionRow.delete().where(SessionRow.login == login).execute()
-            unit.audit(actor, "set_secret", f"account:{login}", what=sorted(columns))
+            unit.audit(actor, "set_secret", f"account:{login}", changed=sorted(columns))
 
         self._kit.act(actor, "set_secret", act)
 

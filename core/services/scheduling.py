@@ -93,7 +93,9 @@ class Scheduling:
 
         def act(unit: Unit) -> None:
             row = step_row(step_id)
-            also = {} if row.scheduled_at else {"scheduled_at": unit.now, "day": self._kit.day_of(unit.now)}
+            also: dict[str, Any] = (
+                {} if row.scheduled_at else {"scheduled_at": unit.now, "day": self._kit.day_of(unit.now)}
+            )
             advance(
                 unit,
                 actor,

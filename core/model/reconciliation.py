@@ -1,0 +1,69 @@
+"""Does this object belong to this child? Pure decisions; a doubt is shown to people, never settled by software.
+
+Two placeholder identities are never the same patient. A name contradicts when no word of it sounds like the other's.
+"""
+
+from __future__ import annotations
+
+from core.i18n import _
+from core.model.birth import Birth, from_dicom
+from core.model.names import fold, phonetic_key, split_person_name
+from core.model.patient import Demographics
+from core.model.received import ReceivedHeader
+
+_PLACEHOLDERS = frozenset({"NOID", "NAME", "NONE", "NONAME", "NOM", "XXX", "TEST", "PATIENT", "UNKNOWN", "INCONNU"})
+_PLACEHOLDERS |= {"ANONYMOUS", "ANONYMIZED", "ANONYME", "EMERGENCY", "URGENCE"}
+
+
+def is_placeholder(text: str) -> bool:
+    """Empty, or only words that machines put where an identity is missing."""
+    words = fold(text.replace("^", " ")).split()
+    return not words or all(word in _PLACEHOLDERS for word in words)
+
+
+def names_contradict(sent: str, known: Demographics) -> bool:
+    """Whether no word of the PN sounds like any word of the known name; an empty name contradicts nobody."""
+    family, given = split_person_name(sent)
+    theirs = set(phonetic_key(f"{family} {given}").split())
+    ours = set(phonetic_key(f"{known.family_name} {known.given_names} {known.usual_name}").split())
+    return bool(theirs and ours) and theirs.isdisjoint(ours)
+
+
+def contradiction(header: ReceivedHeader, known: Demographics) -> str:
+    """Why the identity sent cannot be this patient's, in French; "" when nothing speaks against it."""
+    if names_contradict(header.patient_name, known):
+        return _("nom différent : « %s »") % header.patient_name.replace("^", " ").strip()
+    sent_birth = from_dicom(header.patient_birth_date)
+    if sent_birth.contradicts(known.birth) and _given_names_differ(header.patient_name, known):
+        return _("naissance et prénom différents")
+    if {header.patient_sex, known.sex} == {"F", "M"}:
+        return _("sexe différent")
+    return ""
+
+
+def _given_names_differ(sent: str, known: Demographics) -> bool:
+    given = split_person_name(sent)[1]
+    theirs, ours = set(phonetic_key(given).split()), set(phonetic_key(known.given_names).split())
+    return not theirs or not ours or theirs.isdisjoint(ours)
+
+
+def incoherence(header: ReceivedHeader) -> str:
+    """Why an identity is not coherent in itself, in French; "" when id and name are present and single."""
+    if header.conflicting:
+        return _("deux valeurs différentes dans un même objet : %s") % ", ".join(sorted(header.conflicting))
+    if is_placeholder(header.patient_id):
+        return _("numéro de patient absent")
+    if is_placeholder(header.patient_name):
+        return _("nom de patient absent")
+    return ""
+
+
+def demographics_sent(header: ReceivedHeader) -> Demographics:
+    """The patient as the object says, for a provisional record."""
+    family, given = split_person_name(header.patient_name)
+    sex = header.patient_sex if header.patient_sex in ("F", "M", "O") else ""
+    return Demographics(family or header.patient_id, given, _birth(header), sex)
+
+
+def _birth(header: ReceivedHeader) -> Birth:
+    return from_dicom(header.patient_birth_date)

@@ -1,0 +1,111 @@
+"""« À rapprocher »: a person says which exam a study belongs to, or that it belongs to none.."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import BadInput, Conflict, NotAllowed, NotFound
+from core.i18n import _
+from core.index.tables import Patient as PatientRow
+from core.index.tables import ReportDraft, ReportLock, ReportVersion, Study
+from core.index.writer import Unit
+from core.model.names import fold
+from core.model.people import Actor, Role
+from core.model.step import StepEvent
+from core.model.study import Match, StudyLine
+from core.services.ingest import WAITING
+from core.services.kit import Kit
+from core.services.patients import show_identity
+from core.services.steps import advance, change, step_row
+from core.services.study_lines import study_line
+
+
+class Reconciliation:
+    """Verbs on studies without a trusted exam."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    def unmatched(self, actor: Actor) -> list[StudyLine]:
+        """« À rapprocher »: exams « hors demande » and studies under the overlay, newest first."""
+        wanted = Study.match.in_([str(Match.UNSCHEDULED), str(Match.UNRECONCILED)])
+        return [study_line(s) for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(200)]
+
+    def attach(self, actor: Actor, study_id: int, step_id: int, reason: str) -> StudyLine:
+        """A person says that this study is of that exam (T24). Refused once a radiologist has begun on either."""
+        if not actor.is_any(Role.TECHNOLOGIST, Role.RECEPTION, Role.IDENTITY_OFFICER):
+            raise NotAllowed(_("Votre rôle ne permet pas de rattacher des images."))
+        if not reason.strip():
+            raise BadInput(_("Un motif est demandé."), "reason")
+
+        def act(unit: Unit) -> None:
+            study, step = _study_row(study_id), step_row(step_id)
+            before = (study.step_id, study.patient_id, study.match)
+            for concerned in {study.step_id, step.id} - {None}:
+                _refuse_when_being_read(concerned)
+            former = step_row(study.step_id) if study.step_id else None
+            Study.update(patient=step.patient_id, step=step.id, match=str(Match.MATCHED), why="").where(
+                Study.id == study.id
+            ).execute()
+            show_identity(PatientRow.get_by_id(step.patient_id))
+            _image_starts(unit, actor, step, f"attach:{study.id}")
+            if former is not None and former.id != step.id:
+                change(unit, former)
+            unit.audit(
+                actor, "attach_study", f"study:{study.id}", step.patient_id, step=step.id, before=before, reason=reason
+            )
+            unit.event(f"study:{study.id}", study.id)
+            change(unit, step)
+
+        self._kit.act(actor, "attach", act)
+        return study_line(_study_row(study_id))
+
+    def detach(self, actor: Actor, study_id: int, reason: str) -> StudyLine:
+        """These images are not of this child: back under the overlay until somebody knows."""
+        if not actor.is_any(Role.TECHNOLOGIST, Role.IDENTITY_OFFICER):
+            raise NotAllowed(_("Votre rôle ne permet pas de détacher des images."))
+
+        def act(unit: Unit) -> None:
+            study = _study_row(study_id)
+            if study.step_id:
+                _refuse_when_being_read(study.step_id)
+            Study.update(
+                patient=None,
+                step=None,
+                match=str(Match.UNRECONCILED),
+                why=_("détaché : %s") % reason,
+                number=study.sent_id,
+                name=study.sent_name,
+                name_key=fold(study.sent_name.replace("^", " ")),
+            ).where(Study.id == study.id).execute()
+            unit.audit(actor, "detach_study", f"study:{study.id}", study.patient_id, step=study.step_id, reason=reason)
+            unit.event(f"study:{study.id}", study.id)
+            if study.step_id:
+                change(unit, step_row(study.step_id))
+
+        self._kit.act(actor, "detach", act)
+        return study_line(_study_row(study_id))
+
+
+def _image_starts(unit: Unit, actor: Actor, row: Any, cause: str) -> None:
+    """Images that were attached by hand are as good as images that came by themselves."""
+    if row.status in WAITING:
+        machine = Actor.system(actor.name, actor.origin)
+        advance(unit, machine, row, StepEvent.ACQUISITION_STARTED, source_key=cause, started_at=unit.now)
+
+
+def _study_row(study_id: int) -> Any:
+    row = Study.get_or_none(Study.id == study_id)
+    if row is None:
+        raise NotFound(_("Cette étude n'existe pas."))
+    return row
+
+
+def _refuse_when_being_read(step_id: int) -> None:
+    """Re-linking under a radiologist's hands is refused, with the name."""
+    lock = ReportLock.get_or_none(ReportLock.step == step_id)
+    draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
+    version = ReportVersion.get_or_none(ReportVersion.step == step_id)
+    holder = lock.owner if lock else draft.author if draft else version.author if version else ""
+    if holder:
+        raise Conflict(_("Le compte rendu est commencé par %s : images non déplacées.") % holder)
