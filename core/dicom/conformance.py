@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.model.identifiers import is_uid
+
 VERIFICATION: Final = "1.2.840.10008.1.1"
 MODALITY_WORKLIST_FIND: Final = "1.2.840.10008.5.1.4.31"
 STUDY_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -75,8 +77,3 @@ def is_storage(sop_class: str) -> bool:
     if sop_class.startswith(STORAGE_PREFIX) or sop_class in _OTHER_STORAGE:
         return True
     return bool(sop_class) and not sop_class.startswith(_STANDARD) and is_uid(sop_class)
-
-
-def is_uid(text: str) -> bool:
-    """Digits and dots, 1 to 64 characters, no empty component. A leading zero is tolerated (a warning elsewhere)."""
-    return 0 < len(text) <= 64 and text.isascii() and all(part.isdigit() for part in text.split("."))

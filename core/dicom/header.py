@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.dicom.charset import Charset, charset_of
-from core.dicom.conformance import IMPLICIT_LE, is_uid
+from core.dicom.conformance import IMPLICIT_LE
 from core.dicom.sequences import UNDEFINED, Beyond, Encoding, item_element, skip_sequence
 from core.dicom.walk_fault import BadHeader
+from core.model.identifiers import is_uid
 from core.model.received import Reason, ReceivedHeader
 
 WINDOW: Final = 64 * 1024

@@ -14,6 +14,7 @@ from typing import Protocol
 from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import conformance
 from core.dicom.associate import APPLICATION_CONTEXT, Acceptance, Answered, AssociateRequest, Proposed, Role
+from core.model.device import Device
 
 
 class Refusal(Enum):
@@ -35,17 +36,21 @@ TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 class Caller:
     """The machine behind an association, as the registry of application entities knows it.
 
-    known: declared with this AE title and this address; an unknown one is only here when the site's policy admits it.
-    max_pdu: what we announce to it, 0 = the default. syntaxes: its own order for storage, empty = the default.
+    device: its row; None for an unknown machine that the site's policy admits. max_pdu: what we announce to it,
+    0 = the default. syntaxes: its own order for storage, empty = the default.
     """
 
     ae_title: str
     address: str
-    known: bool = True
+    device: Device | None = None
     may_store: bool = True
     may_query: bool = True
     max_pdu: int = 0
     syntaxes: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        return self.device is not None
 
 
 class Callers(Protocol):

@@ -15,6 +15,7 @@ from core.dicom import associate, conformance
 from core.dicom.associate import AssociateRequest, BadAssociate
 from core.dicom.negotiation import Agreement, Caller, Refusal, Title, negotiate
 from core.errors import BadMessage
+from core.model.identifiers import is_uid
 from tests.dicom.conftest import Registry, offer
 from tests.dicom.modality import Contexts, associate_request, item
 
@@ -204,7 +205,7 @@ def test_the_longest_legal_request_is_read() -> None:
 def test_a_longer_version_name_is_cut_and_never_refused() -> None:
     assert read(user=item(0x55, b"A" * 40)).implementation_version == "A" * 16
     assert len(IMPLEMENTATION_VERSION) <= 16
-    assert conformance.is_uid(IMPLEMENTATION_CLASS_UID)
+    assert is_uid(IMPLEMENTATION_CLASS_UID)
 
 
 def test_requests_are_values() -> None:

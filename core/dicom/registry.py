@@ -1,0 +1,68 @@
+"""Who may associate with us: the registry of machines and the site's policy for those it does not hold."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, Protocol
+
+from core.clock import Clock
+from core.dicom.negotiation import Caller
+from core.dicom.notes import Happened, Note
+from core.model.device import Device
+
+_QUIET: Final = 5.0  # seconds between two identical reports of the same stranger
+_MOST_STRANGERS: Final = 1000
+_REPORTED: Final = frozenset({Happened.REJECTED, Happened.REFUSED, Happened.SILENT, Happened.PROBE, Happened.ABORTED})
+
+
+class Devices(Protocol):
+    """The verbs of `core.services.devices` that the door needs."""
+
+    def by_caller(self, ae_title: str, address: str) -> Device | None: ...
+    def attempt(self, door: str, ae_title: str, address: str, result: str) -> None: ...
+
+
+class Registry:
+    """`Callers` over the devices of the index. policy: `dicom.unknown_callers`."""
+
+    def __init__(self, devices: Devices, policy: str) -> None:
+        self._devices = devices
+        self._policy = policy
+
+    def admit(self, ae_title: str, address: str) -> Caller | None:
+        device = self._devices.by_caller(ae_title, address)
+        if device is not None:
+            return Caller(device.ae_title, address, device, may_store=device.may_store)
+        if self._policy == "reject":
+            return None
+        # "quarantine": what it sends waits outside the archive, and it may ask nothing.
+        return Caller(ae_title, address, None, may_query=self._policy == "accept")
+
+
+class Visitors:
+    """The `Notebook` of the door: strangers and rule breakers become rows that an administrator sees.
+
+    The same thing from the same address is reported once every few seconds: a flood is one line with a counter.
+    """
+
+    def __init__(self, devices: Devices, clock: Clock) -> None:
+        self._devices = devices
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: dict[tuple[str, str, str], float] = {}
+
+    def __call__(self, note: Note) -> None:
+        if note.what not in _REPORTED or self._told_lately(note):
+            return
+        result = f"{note.what}: {note.reason}" if note.what is Happened.REJECTED else str(note.what)
+        self._devices.attempt("dicom", note.calling, note.address, result)
+
+    def _told_lately(self, note: Note) -> bool:
+        key, now = (str(note.what), note.address, note.calling), self._clock.monotonic()
+        with self._lock:
+            if now - self._told.get(key, -_QUIET) < _QUIET:
+                return True
+            if len(self._told) >= _MOST_STRANGERS:
+                self._told.clear()
+            self._told[key] = now
+        return False
