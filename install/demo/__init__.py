@@ -1,0 +1,1 @@
+"""The demo hospital: invented children, machines and a HIS that never existed."""

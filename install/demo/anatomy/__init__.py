@@ -1,0 +1,1 @@
+"""Plausible children drawn with numpy: nobody's anatomy, everybody's landmarks."""
