@@ -4,7 +4,7 @@
 Values are passed in, never kept as a global. Floor: the lowest; imports only `core.errors` and `core.i18n`.
 """
 
-from core.config.loading import FILE_NAME, Config, load, template
+from core.config.loading import FILE_NAME, Config, filled_template, load, template
 from core.config.sections import (
     Dicom,
     Hl7,
@@ -33,6 +33,7 @@ __all__ = [
     "Site",
     "Storage",
     "Web",
+    "filled_template",
     "load",
     "template",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -79,6 +80,30 @@ SECTIONS: dict[str, type[Any]] = {
 def template() -> str:
     """The file that `yelen init` writes: every key, its meaning, its unit, its default."""
     return _TEMPLATE.read_text(encoding="utf-8")
+
+
+def filled_template(settings: Iterable[str]) -> str:
+    """The template with `section.key=value` settings written in. Raises `BadConfig` for what the template has not."""
+    written = source.Written(FILE_NAME)
+    faults = source.override(written, settings) + _unknown(written)
+    if faults:
+        raise BadConfig(faults)
+    lines, section = template().splitlines(), ""
+    for number, line in enumerate(lines):
+        section = line.strip("[]") if line.startswith("[") else section
+        key = f"{section}.{line.partition(' = ')[0]}"
+        if key in written.values and not line.startswith("#"):
+            lines[number] = f"{line.partition(' = ')[0]} = {_toml(key, written.values[key])}"
+    return "\n".join(lines) + "\n"
+
+
+def _toml(key: str, value: object) -> str:
+    """The value as TOML: bare when the key is a number or a truth value, else between quotes."""
+    section, _dot, name = key.partition(".")
+    kind = typing.get_type_hints(SECTIONS[section])[name]
+    if kind in (int, bool) and isinstance(value, source.Spoken):
+        return str(value)
+    return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
 
 
 def load(data: Path, settings: Iterable[str] = ()) -> Config:

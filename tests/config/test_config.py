@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.config import FILE_NAME, Config, load, template
+from core.config import FILE_NAME, Config, filled_template, load, template
 from core.config.checks import RANGES
 from core.config.loading import SECTIONS, keys
 from core.errors import BadConfig
@@ -179,3 +179,20 @@ def test_secrets_that_others_can_read_are_refused_with_the_command_that_closes_t
 def test_the_socket_is_in_the_data_folder_unless_the_site_says_otherwise(folder: Path) -> None:
     assert load(folder).socket == folder / "yelen.sock"
     assert load(folder, ["rpc.path=/run/yelen/yelen.sock"]).socket == Path("/run/yelen/yelen.sock")
+
+
+def test_settings_given_when_the_box_is_made_are_written_in_its_file(tmp_path: Path) -> None:
+    given = ['site.hospital=CHU-CDG "Charles" \\ de Gaulle', "dicom.port=104", "web.behind_proxy=true"]
+    (tmp_path / FILE_NAME).write_text(filled_template(given), encoding="utf-8")
+    config = load(tmp_path)
+    assert config.site.hospital == 'CHU-CDG "Charles" \\ de Gaulle'
+    assert (config.dicom.port, config.hl7.port, config.web.behind_proxy) == (104, 2575, True)
+    assert len(filled_template(given).splitlines()) == len(template().splitlines())
+
+
+def test_a_wrong_value_given_when_the_box_is_made_is_said_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(filled_template(["dicom.port=onze"]), encoding="utf-8")
+    (fault,) = refusal(tmp_path)
+    assert fault.startswith("yelen.toml:")
+    with pytest.raises(BadConfig):
+        filled_template(["rien.port=1"])
