@@ -1,0 +1,60 @@
+"""The English catalogue: it compiles, it is heard, and it keeps the places where values go."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.pofile import read_po
+
+from core import i18n
+from install.build_hook import compile_catalogue
+
+PO = i18n.LOCALE / "en" / "LC_MESSAGES" / "yelen.po"
+PLACE = re.compile(r"%(?:\(\w+\))?[-0-9.]*[a-z]|%%")
+
+
+@pytest.fixture
+def french_again() -> Iterator[None]:
+    yield
+    i18n.speak("fr")
+
+
+def messages() -> list[Message]:
+    with PO.open("rb") as source:
+        return [message for message in read_po(source, locale="en") if message.id]
+
+
+def places(text: str) -> list[str]:
+    return sorted(PLACE.findall(text))
+
+
+def test_the_catalogue_compiles(tmp_path: Path) -> None:
+    copy = shutil.copy(PO, tmp_path / "yelen.po")
+    assert compile_catalogue(Path(copy)).stat().st_size > 0
+
+
+@pytest.mark.usefixtures("french_again")
+def test_speaking_english_changes_a_sentence() -> None:
+    i18n.speak("en")
+    assert i18n._("réglage inconnu") == "unknown setting"
+    i18n.speak("fr")
+    assert i18n._("réglage inconnu") == "réglage inconnu"
+
+
+@pytest.mark.usefixtures("french_again")
+def test_a_language_without_a_catalogue_leaves_the_french() -> None:
+    i18n.speak("de")
+    assert i18n._("réglage inconnu") == "réglage inconnu"
+
+
+def test_a_translation_has_the_same_places_as_its_source() -> None:
+    for message in messages():
+        sources = message.id if isinstance(message.id, tuple) else (message.id,)
+        translations = message.string if isinstance(message.string, tuple) else (message.string,)
+        for source, translation in zip(sources, translations, strict=True):
+            assert not translation or places(source) == places(translation), source

@@ -1,0 +1,74 @@
+"""The lock files hold what pyproject asks for, with hashes, and say nothing of any registry."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-npm.lock")
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / "install" / name).read_text()
+    return {found[1].lower(): found[2] for found in re.finditer(r"^([A-Za-z0-9_.-]+)==(\S+)", text, re.MULTILINE)}
+
+
+def wanted(requirements: list[str]) -> set[str]:
+    return {re.match(r"[A-Za-z0-9_.-]+", line)[0].lower().replace("_", "-") for line in requirements}  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, object]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_has_a_hash(name: str) -> None:
+    text = (ROOT / "install" / name).read_text()
+    entries = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert entries
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==\S+ \\", line) for line in entries)
+    assert text.count(" \\\n    --hash=sha256:") >= len(entries)
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "package-lock.json", "package.json"])
+def test_no_lock_names_a_registry(name: str) -> None:
+    text = (ROOT / "install" / name).read_text()
+    assert not re.search(r"https?://|file:|--index-url|--extra-index-url|--find-links|\"resolved\"", text)
+
+
+def test_the_locks_hold_what_the_project_asks_for(project: dict[str, object]) -> None:
+    extras = project["optional-dependencies"]
+    assert isinstance(extras, dict)
+    dependencies = project["dependencies"]
+    assert isinstance(dependencies, list)
+    assert wanted(dependencies) | wanted(extras["build"]) <= set(locked("requirements.lock"))
+    assert wanted(extras["test"]) <= set(locked("requirements-test.lock"))
+
+
+def test_a_test_run_has_the_very_versions_that_a_hospital_gets() -> None:
+    runtime, test = locked("requirements.lock"), locked("requirements-test.lock")
+    assert runtime.items() <= test.items()
+
+
+def test_the_browser_files_are_pinned_with_their_integrity() -> None:
+    lock = json.loads((ROOT / "install" / "package-lock.json").read_text())
+    packages = {name.removeprefix("node_modules/"): entry for name, entry in lock["packages"].items() if name}
+    assert {name: entry["version"] for name, entry in packages.items()} == {
+        "htmx.org": "2.0.11",
+        "@cornerstonejs/codec-openjph": "2.4.11",
+    }
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+
+
+def test_the_browser_files_in_place_are_those_of_the_lock() -> None:
+    import hashlib
+
+    for line in (ROOT / "install" / "vendor.sha256").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((ROOT / "kiosk" / "static" / "vendor" / name).read_bytes()).hexdigest() == digest
