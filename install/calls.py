@@ -1,0 +1,109 @@
+"""Calls of the administrator's commands, beside those of the terminals: the socket answers them while the box runs.
+
+Each has a line in `install/verbs.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from core.model.device import Destination, HisSender
+from core.model.order import Exam, Room
+from core.rpc.contract import Call
+
+
+class SaveRoom(Call[None], frozen=True):
+    method: ClassVar[str] = "orders.save_room"
+    room: Room
+
+
+class RemoveRoom(Call[None], frozen=True):
+    method: ClassVar[str] = "orders.remove_room"
+    code: str
+
+
+class SaveExam(Call[None], frozen=True):
+    method: ClassVar[str] = "orders.save_exam"
+    exam: Exam
+
+
+class RemoveExam(Call[None], frozen=True):
+    method: ClassVar[str] = "orders.remove_exam"
+    code: str
+
+
+class Senders(Call[tuple[HisSender, ...]], frozen=True):
+    method: ClassVar[str] = "his.senders"
+
+
+class SaveSender(Call[None], frozen=True):
+    method: ClassVar[str] = "his.save_sender"
+    sender: HisSender
+
+
+class RemoveSender(Call[None], frozen=True):
+    method: ClassVar[str] = "his.remove_sender"
+    name: str
+
+
+class Destinations(Call[tuple[Destination, ...]], frozen=True):
+    method: ClassVar[str] = "his.destinations"
+
+
+class SaveDestination(Call[None], frozen=True):
+    method: ClassVar[str] = "his.save_destination"
+    destination: Destination
+
+
+class RemoveDestination(Call[None], frozen=True):
+    method: ClassVar[str] = "his.remove_destination"
+    name: str
+
+
+class RemovePrinter(Call[None], frozen=True):
+    method: ClassVar[str] = "printing.remove_printer"
+    name: str
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What a machine answered to C-ECHO. ms: round trip; reason: French, "" when it answered."""
+
+    ok: bool
+    ms: float = 0.0
+    reason: str = ""
+
+
+class ProbeDevice(Call[Probed], frozen=True):
+    method: ClassVar[str] = "devices.probe"
+    ae_title: str
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """A backup: its folder, the bytes of its index."""
+
+    folder: str
+    size: int
+
+
+class BackUp(Call[Copied], frozen=True):
+    method: ClassVar[str] = "house.backup"
+    folder: str
+
+
+class FileFault(msgspec.Struct, frozen=True):
+    """A file of the archive that is not what the index says. what: missing, changed, unknown."""
+
+    path: str
+    what: str
+
+
+class Checked(msgspec.Struct, frozen=True):
+    files: int
+    size: int
+    faults: tuple[FileFault, ...] = ()
+
+
+class VerifyFiles(Call[Checked], frozen=True):
+    method: ClassVar[str] = "house.verify"

@@ -1,0 +1,95 @@
+"""`yelen device`: the machines that speak DICOM with us."""
+
+from __future__ import annotations
+
+import click
+
+from core.i18n import _
+from core.model.device import Device
+from core.rpc.contract import Devices, RemoveDevice, SaveDevice
+from install.calls import ProbeDevice
+from install.french import FrenchGroup
+from install.place import Place, with_place
+from install.reach import reach
+from install.table import show
+
+
+@click.group(cls=FrenchGroup, help="Machines DICOM.")
+def device() -> None: ...
+
+
+@device.command(help="Déclarer une machine, ou changer celle qui existe.")
+@click.argument("ae_title")
+@click.option("--address", "addresses", multiple=True, required=True, help="adresse IP d'où elle appelle (répétable)")
+@click.option("--host", default="", help="adresse où elle écoute, si elle écoute")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="port où elle écoute")
+@click.option("--role", type=click.Choice(["modality", "workstation", "archive", "film"]), default="modality")
+@click.option("--room", default="", help="code de sa salle")
+@click.option("--modality", default="", help="CT, DX, US, MR …")
+@click.option("--charset", default="ISO_IR 100", help="jeu de caractères de ses listes de travail")
+@click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
+@with_place
+def add(
+    place: Place,
+    ae_title: str,
+    addresses: tuple[str, ...],
+    host: str,
+    port: int,
+    role: str,
+    room: str,
+    modality: str,
+    charset: str,
+    all_rooms: bool,
+) -> None:
+    machine = Device(
+        ae_title=ae_title,
+        host=host,
+        port=port,
+        role=role,
+        addresses=addresses,
+        room=room,
+        modality=modality,
+        charset=charset,
+        all_rooms=all_rooms,
+    )
+    with reach(place) as box:
+        box.ask(SaveDevice(machine))
+    click.echo(_("Machine %s enregistrée.") % ae_title)
+
+
+@device.command(name="list", help="Les machines déclarées et leur dernier signe de vie.")
+@click.option("--text", is_flag=True, help="tabulations, sans titre")
+@with_place
+def list_(place: Place, text: bool) -> None:
+    with reach(place) as box:
+        devices = box.ask(Devices())
+    show(
+        (_("TITRE AE"), _("RÔLE"), _("ADRESSES"), _("ÉCOUTE"), _("SALLE"), _("ACTIVE"), _("DERNIÈRE IMAGE")),
+        [
+            (d.ae_title, d.role, d.addresses, f"{d.host}:{d.port}" if d.host else "", d.room, d.active, d.last_store_at)
+            for d in devices
+        ],
+        text,
+    )
+
+
+@device.command(help="Oublier une machine ; ses images restent.")
+@click.argument("ae_title")
+@with_place
+def remove(place: Place, ae_title: str) -> None:
+    with reach(place) as box:
+        box.ask(RemoveDevice(ae_title))
+    click.echo(_("Machine %s retirée.") % ae_title)
+
+
+@device.command(help="Appeler une machine (C-ECHO).")
+@click.argument("ae_title")
+@with_place
+def probe(place: Place, ae_title: str) -> int:
+    with reach(place) as box:
+        answer = box.ask(ProbeDevice(ae_title))
+    if answer.ok:
+        click.echo(_("%s répond en %.0f ms.") % (ae_title, answer.ms))
+        return 0
+    click.echo(_("%s ne répond pas : %s") % (ae_title, answer.reason), err=True)
+    return 1

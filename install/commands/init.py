@@ -1,0 +1,60 @@
+"""`yelen init`: a data folder with its configuration, its keys, its empty index and the first administrator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from core.config import FILE_NAME, filled_template, load
+from core.errors import Conflict, YelenError
+from core.i18n import _, speak
+from core.model.people import Role, User
+from core.rpc.contract import AddUser
+from install.french import FrenchCommand
+from install.passwords import new_password
+from install.place import Place, with_place
+from install.reach import Direct
+
+
+@click.command(cls=FrenchCommand, help="Créer un dossier de données. Les réglages donnés par --set y sont écrits.")
+@click.option("--admin", default="admin", metavar="COMPTE", help="compte du premier administrateur")
+@click.option("--name", default="", metavar="NOM", help="son nom complet")
+@click.option("--password-stdin", is_flag=True, help="mot de passe sur la première ligne de l'entrée standard")
+@with_place
+def init(place: Place, admin: str, name: str, password_stdin: bool) -> None:
+    create(place, admin, name or admin, new_password(admin, password_stdin))
+    click.echo(_("Dossier %s créé, compte %s enregistré.") % (place.data, admin))
+    click.echo(_("Relire %s, puis : yelen serve --data %s") % (place.data / FILE_NAME, place.data))
+
+
+def create(place: Place, admin: str, name: str, password: str) -> None:
+    """Raises `Conflict` when the folder already holds a box, `BadConfig` for a wrong setting; then nothing is made."""
+    path = place.data / FILE_NAME
+    if path.exists():
+        raise Conflict(_("%s existe déjà : rien n'a été changé.") % path)
+    _private_folder(place.data)
+    _private_folder(place.data / "secrets")
+    path.write_text(filled_template(place.settings), encoding="utf-8")
+    path.chmod(0o600)
+    try:
+        _first_administrator(Place(place.data), admin, name, password)
+    except YelenError:
+        path.unlink()
+        raise
+
+
+def _first_administrator(place: Place, admin: str, name: str, password: str) -> None:
+    from install.house import open_house
+    from install.verbs import verbs_of
+
+    config = load(place.data)
+    speak(config.site.language)
+    with open_house(config) as house:
+        direct = Direct(house.services, verbs_of(house))
+        direct.ask(AddUser(User(admin, name, frozenset({Role.ADMINISTRATOR})), password))
+
+
+def _private_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)

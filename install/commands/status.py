@@ -1,0 +1,43 @@
+"""`yelen status`: where the box stands, for a person or as JSON. Exit code 3 when it is stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from core.i18n import _
+from core.rpc.contract import Status
+from install.french import FrenchCommand
+from install.place import Place, with_place
+from install.reach import is_running, reach
+
+STOPPED = 3
+
+
+@click.command(cls=FrenchCommand, help="Dire où en est le serveur. Code de sortie 3 s'il est arrêté.")
+@click.option("--json", "as_json", is_flag=True, help="en JSON")
+@with_place
+def status(place: Place, as_json: bool) -> int:
+    if not is_running(place.config()):
+        click.echo(json.dumps({"running": False}) if as_json else _("Serveur arrêté."), err=not as_json)
+        return STOPPED
+    with reach(place) as box:
+        told = box.ask(Status())
+    if as_json:
+        click.echo(json.dumps({"running": True, **told}, ensure_ascii=False, indent=2, default=str))
+    else:
+        for line in flat(told):
+            click.echo(line)
+    return 0
+
+
+def flat(told: dict[str, Any], path: str = "") -> Iterator[str]:
+    """`replica.lag_s: 4`, one fact a line."""
+    for key, value in told.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}: {value}"
