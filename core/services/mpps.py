@@ -1,0 +1,147 @@
+"""Modality Performed Procedure Step (PS3.4 F.7): the machine says that it started, ended or stopped.
+
+Every referenced step moves; the order of N-SET and C-STORE is free; a late message never moves a state backwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import Conflict, NotFound
+from core.i18n import _
+from core.index.tables import PerformedStep, PerformedStepLink, Step
+from core.index.writer import Unit
+from core.model.people import Actor
+from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, MppsFacts
+from core.model.received import ReceivedHeader, Sender
+from core.model.step import StepEvent, StepStatus
+from core.model.study import Match
+from core.services.ingest import WAITING
+from core.services.kit import Kit
+from core.services.matching import find_place, step_of
+from core.services.steps import advance, change, state_of, step_row
+
+FINAL = (COMPLETED, DISCONTINUED)
+
+
+class Mpps:
+    """What modalities report; both verbs return once the row is committed."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    def create(self, facts: MppsFacts) -> None:
+        """N-CREATE. Raises `Conflict` when the SOP Instance UID is already known (0x0111)."""
+        actor = _machine(facts)
+
+        def act(unit: Unit) -> None:
+            if PerformedStep.get_or_none(PerformedStep.sop_instance_uid == facts.sop_instance_uid):
+                raise Conflict(_("Cette étape (MPPS) est déjà connue."))
+            performed = PerformedStep.create(
+                sop_instance_uid=facts.sop_instance_uid,
+                status=facts.status,
+                calling_ae=facts.calling_ae,
+                study_instance_uid=facts.scheduled[0][0] if facts.scheduled else "",
+                started_at=facts.started_at,
+                ended_at=facts.ended_at,
+                reason=facts.reason,
+                announced=facts.announced,
+                dataset=facts.dataset,
+                received_at=unit.now,
+            )
+            unit.audit(actor, "mpps_create", f"mpps:{facts.sop_instance_uid}", status=facts.status)
+            for step in self._steps(unit, actor, facts):
+                PerformedStepLink.create(performed=performed.id, step=step.id)
+                _move(unit, actor, step, facts)
+
+        self._kit.index.writer.do(act)
+
+    def set(self, facts: MppsFacts) -> None:
+        """N-SET. Raises `NotFound` (0x0112), or `Conflict` when the step is already final (0x0110)."""
+        actor = _machine(facts)
+
+        def act(unit: Unit) -> None:
+            performed = PerformedStep.get_or_none(PerformedStep.sop_instance_uid == facts.sop_instance_uid)
+            if performed is None:
+                raise NotFound(_("Cette étape (MPPS) est inconnue."))
+            if performed.status in FINAL:
+                raise Conflict(_("Cette étape (MPPS) est déjà terminée."))
+            PerformedStep.update(
+                status=facts.status or performed.status,
+                ended_at=facts.ended_at or performed.ended_at,
+                reason=facts.reason or performed.reason,
+                announced=sorted({*performed.announced, *facts.announced}),
+                dataset=facts.dataset,
+            ).where(PerformedStep.id == performed.id).execute()
+            unit.audit(actor, "mpps_set", f"mpps:{facts.sop_instance_uid}", status=facts.status)
+            for link in PerformedStepLink.select().where(PerformedStepLink.performed == performed.id):
+                _move(unit, actor, step_row(link.step_id), facts)
+
+        self._kit.index.writer.do(act)
+
+    def _steps(self, unit: Unit, actor: Actor, facts: MppsFacts) -> list[Any]:
+        """Every exam the message names; an exam « hors demande » when it names none and the machine is known."""
+        found: dict[int, Any] = {}
+        for study_uid, accession, step_id, _procedure in facts.scheduled:
+            header = _as_header(facts, study_uid, accession, step_id)
+            by_id = Step.get_or_none(Step.scheduled_step_id == step_id) if step_id else None
+            step = by_id or step_of(header)
+            if step is not None:
+                found[step.id] = step
+        if found or not facts.known_device or not facts.patient_id:
+            return list(found.values())
+        study_uid = facts.scheduled[0][0] if facts.scheduled else ""
+        if not study_uid:
+            return []
+        sender = Sender(facts.calling_ae, facts.address, facts.known_device)
+        place = find_place(unit, self._kit, actor, _as_header(facts, study_uid, "", ""), sender)
+        return [place.step] if place.match is Match.UNSCHEDULED and place.step is not None else []
+
+
+def _machine(facts: MppsFacts) -> Actor:
+    return Actor.system("dicom", origin=f"dicom {facts.calling_ae}@{facts.address}")
+
+
+def _as_header(facts: MppsFacts, study_uid: str, accession: str, step_id: str) -> ReceivedHeader:
+    return ReceivedHeader(
+        sop_class_uid="",
+        sop_instance_uid=facts.sop_instance_uid,
+        study_instance_uid=study_uid,
+        series_instance_uid="",
+        patient_id=facts.patient_id,
+        patient_name=facts.patient_name,
+        patient_birth_date=facts.patient_birth_date,
+        patient_sex=facts.patient_sex,
+        accession_number=accession,
+        step_id=step_id,
+        modality=facts.modality,
+        study_description=facts.description,
+    )
+
+
+def _move(unit: Unit, actor: Actor, step: Any, facts: MppsFacts) -> None:
+    """What the reported status does to one exam: forward, or nothing."""
+    key = f"{facts.sop_instance_uid} {facts.status}"
+    if step.status in WAITING and facts.status in (IN_PROGRESS, *FINAL):
+        started = facts.started_at or unit.now
+        advance(unit, actor, step, StepEvent.ACQUISITION_STARTED, source_key=key, started_at=started)
+    _note_announced(unit, step, facts)
+    if facts.status not in FINAL or step.status != str(StepStatus.STARTED):
+        return
+    event = StepEvent.ACQUISITION_ENDED if facts.status == COMPLETED else StepEvent.ACQUISITION_DISCONTINUED
+    if state_of(step).allows(event):
+        reason = facts.reason or (_("interrompu sur la machine") if facts.status == DISCONTINUED else "")
+        advance(unit, actor, step, event, reason=reason, source_key=key, ended_at=facts.ended_at or unit.now)
+
+
+def _note_announced(unit: Unit, step: Any, facts: MppsFacts) -> None:
+    """How many images the machine says it made, and its dose when nothing better is known."""
+    columns: dict[str, Any] = {}
+    if facts.announced:
+        columns["expected_images"] = len(set(facts.announced))
+    if facts.dose_area_product is not None and not step.dose:
+        columns |= {"dose": f"PDS {facts.dose_area_product:g} mGy.cm²", "dose_source": "MPPS"}
+    elif facts.dose_text and not step.dose:
+        columns |= {"dose": facts.dose_text, "dose_source": "MPPS"}
+    if columns:
+        change(unit, step, **columns)

@@ -1,0 +1,186 @@
+"""Finding studies and showing their images. Every opening is an audit row; identity shown is the current one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import NotFound, OutOfResources
+from core.i18n import _
+from core.imaging.imaging import Imaging
+from core.imaging.picture import Description, RenderedFrame
+from core.imaging.window import Window
+from core.index.tables import Instance, PatientIdentifier, Series, Study
+from core.index.writer import Unit
+from core.model.device import Device
+from core.model.names import fold
+from core.model.people import Actor
+from core.model.query import StudyQuery, is_pattern, name_matches, wildcard
+from core.model.study import InstanceLine, Match, SeriesLine, StudyLine
+from core.services.access import check_exam, check_study, study_row
+from core.services.kit import Kit
+from core.services.ports import Ports
+from core.services.study_lines import instance_line, series_line, study_line
+
+SCAN = 20_000
+
+
+class Studies:
+    """Verbs on archived images."""
+
+    def __init__(self, kit: Kit, ports: Ports, imaging: Imaging | None) -> None:
+        self._kit = kit
+        self._ports = ports
+        self._imaging = imaging
+
+    def find(self, query: StudyQuery) -> list[StudyLine]:
+        """Study-level search (PS3.4 C.4.1), newest first, at most `limit`. SQL narrows; patterns are matched here."""
+        rows = Study.select().where(_condition(query)).order_by(Study.study_date.desc(), Study.id.desc()).limit(SCAN)
+        found = []
+        for row in rows.iterator():
+            if _matches(query, row):
+                found.append(study_line(row))
+                if len(found) >= query.limit:
+                    break
+        return found
+
+    def of_step(self, actor: Actor, step_id: int) -> list[StudyLine]:
+        """The studies of an exam."""
+        check_exam(actor, step_id)
+        return [study_line(s) for s in Study.select().where(Study.step == step_id).order_by(Study.id)]
+
+    def of_patient(self, actor: Actor, patient_id: int) -> list[StudyLine]:
+        """Every study of a patient that this actor may see, newest first."""
+        found = []
+        for row in Study.select().where(Study.patient == patient_id).order_by(Study.study_date.desc(), Study.id.desc()):
+            try:
+                found.append(study_line(check_study(actor, row)))
+            except NotFound:
+                continue
+        return found
+
+    def get(self, actor: Actor, study_id: int) -> StudyLine:
+        return study_line(study_row(actor, study_id))
+
+    def series(self, actor: Actor, study_id: int) -> list[SeriesLine]:
+        """Open a study: its series in order. Audited."""
+        study = study_row(actor, study_id)
+        rows = Series.select().where(Series.study == study_id).order_by(Series.number, Series.id)
+
+        def act(unit: Unit) -> None:
+            unit.audit(actor, "view_study", f"study:{study_id}", study.patient_id)
+
+        self._kit.act(actor, "view_study", act)
+        return [series_line(s) for s in rows]
+
+    def instances(self, actor: Actor, series_id: int) -> list[InstanceLine]:
+        """The images of a series, in order."""
+        series = Series.get_or_none(Series.id == series_id)
+        check_study(actor, Study.get_or_none(Study.id == series.study_id) if series else None)
+        rows = Instance.select().where(Instance.series == series_id).order_by(Instance.number, Instance.id)
+        return [instance_line(i, self._kit.archive) for i in rows]
+
+    def instance(self, actor: Actor, key: str) -> InstanceLine:
+        """One image by its key. Raises `NotFound` when there is none, or none for this actor."""
+        return instance_line(self._instance(actor, key), self._kit.archive)
+
+    def frame(
+        self,
+        actor: Actor,
+        key: str,
+        frame: int = 1,
+        *,
+        size: int | None = None,
+        window: tuple[float, float] | None = None,
+        quality: int = 75,
+        fmt: str = "jpeg",
+    ) -> RenderedFrame:
+        """A picture of a frame (from 1), drawn in the imaging worker. window: (centre, width) in modality values."""
+        row = self._instance(actor, key)
+        wanted = Window(*window) if window else None
+        return self._worker().frame(
+            self._kit.archive.absolute(row.path), frame, wanted, size, quality, fmt, key=row.sha256
+        )
+
+    def describe(self, actor: Actor, key: str) -> Description:
+        """Rows, columns, frames, windows, and why it cannot be shown when it cannot."""
+        row = self._instance(actor, key)
+        return self._worker().describe(self._kit.archive.absolute(row.path))
+
+    def send(self, actor: Actor, study_id: int, device: Device) -> int:
+        """C-STORE of a study to another machine; how many objects it took."""
+        study = study_row(actor, study_id)
+        if self._ports.send_files is None:
+            raise OutOfResources(_("L'envoi DICOM n'est pas disponible."))
+        rows = Instance.select(Instance.path).join(Series, on=(Instance.series == Series.id))
+        files = [self._kit.archive.absolute(i.path) for i in rows.where(Series.study == study_id)]
+        taken = self._ports.send_files(device, files)
+
+        def act(unit: Unit) -> None:
+            unit.audit(actor, "send_study", f"study:{study_id}", study.patient_id, to=device.ae_title, sent=taken)
+
+        self._kit.act(actor, "send_study", act)
+        return taken
+
+    def _worker(self) -> Imaging:
+        if self._imaging is None:
+            raise OutOfResources(_("Le rendu des images n'est pas démarré."))
+        return self._imaging
+
+    def _instance(self, actor: Actor, key: str) -> Any:
+        row: Any = (
+            Instance.select(Instance, Series.study.alias("study_id"))
+            .join(Series, on=(Instance.series == Series.id))
+            .where(Instance.key == key)
+            .objects()
+            .first()
+        )
+        check_study(actor, Study.get_or_none(Study.id == row.study_id) if row is not None else None)
+        return row
+
+
+def _condition(query: StudyQuery) -> Any:
+    condition: Any = Study.instances > 0
+    if not query.include_unreconciled:
+        condition &= Study.match != str(Match.UNRECONCILED)
+    if query.study_uids:
+        condition &= Study.study_instance_uid.in_(list(query.study_uids))
+    if query.accession_number and not is_pattern(query.accession_number):
+        condition &= Study.accession_number == query.accession_number.strip()
+    if query.patient_id and not is_pattern(query.patient_id):
+        number = query.patient_id.strip()
+        bearers = PatientIdentifier.select(PatientIdentifier.patient).where(PatientIdentifier.value == number)
+        condition &= (Study.number == number) | Study.patient.in_(bearers)
+    if query.date_from:
+        condition &= Study.study_date >= query.date_from
+    if query.date_to:
+        condition &= Study.study_date <= query.date_to
+    prefix = fold(query.patient_name.split("*")[0].split("?")[0].replace("^", " "))
+    if prefix and "=" not in query.patient_name:
+        condition &= (Study.name_key >= prefix) & (Study.name_key < prefix + "\uffff")
+    return condition
+
+
+def _matches(query: StudyQuery, row: Any) -> bool:
+    """The keys that SQL did not settle."""
+    for pattern, value in (
+        (query.accession_number, row.accession_number),
+        (query.patient_id, row.number),
+        (query.study_id, row.study_id),
+        (query.description, row.description),
+    ):
+        if is_pattern(pattern) and not wildcard(pattern, value):
+            return False
+    if query.study_id and not is_pattern(query.study_id) and query.study_id != row.study_id:
+        return False
+    if query.description and not is_pattern(query.description) and query.description != row.description:
+        return False
+    if query.patient_name and not name_matches(query.patient_name, row.name):
+        return False
+    if query.referring_physician and not name_matches(query.referring_physician, row.referring_physician):
+        return False
+    if (query.sex and query.sex != row.sex) or (query.birth_date and query.birth_date != row.birth_date):
+        return False
+    if query.modalities and not set(query.modalities) & set(row.modalities):
+        return False
+    time = row.study_time[:6]
+    return not ((query.time_from and time < query.time_from[:6]) or (query.time_to and time > query.time_to[:6]))
