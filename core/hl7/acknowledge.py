@@ -13,9 +13,8 @@ from datetime import datetime
 from core.errors import BadInput, BadMessage, Conflict, NotAllowed, NotFound, OutOfResources, YelenError
 from core.hl7 import refusals
 from core.hl7.escapes import USUAL, Separators, escape
-from core.hl7.text import WESTERN, Charsets, codec_of, declared
+from core.hl7.text import WESTERN, Charsets, codec_of, declared, fitting
 from core.i18n import _
-from core.model.names import to_ascii
 
 # Table 0357, in the words that a sender's log understands everywhere.
 CONDITIONS: dict[str, str] = {
@@ -155,23 +154,7 @@ def ack(header: Header, verdict: Verdict, control_id: str, now: datetime, enhanc
     marks = header.separators
     lines = [_msh(header, control_id, now), _msa(header, verdict, enhanced), *_err(header, verdict)]
     text = "".join(line.rstrip(marks.field) + "\r" for line in lines)
-    return encoded(text, header.codec)
-
-
-def encoded(text: str, codec: str) -> bytes:
-    """Text in a sender's set; letters that it lacks are spelt without accent, never as `?`."""
-    try:
-        return text.encode(codec)
-    except UnicodeEncodeError:
-        return "".join(c if _fits(c, codec) else to_ascii(c) for c in text).encode(codec, "ignore")
-
-
-def _fits(character: str, codec: str) -> bool:
-    try:
-        character.encode(codec)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.encode(header.codec, "ignore")
 
 
 def _msh(header: Header, control_id: str, now: datetime) -> str:
@@ -198,7 +181,11 @@ def _msa(header: Header, verdict: Verdict, enhanced: bool) -> str:
     marks = header.separators
     code = verdict.code.replace("A", "C", 1) if enhanced else verdict.code
     sentence = verdict.sentence if verdict.code != "AA" or verdict.error else ""
-    return marks.field.join(["MSA", code, header.raw(10), escape(sentence[:80], marks)])
+    return marks.field.join(["MSA", code, header.raw(10), _written(sentence[:80], header)])
+
+
+def _written(sentence: str, header: Header) -> str:
+    return escape(fitting(sentence, header.codec), header.separators)
 
 
 def _err(header: Header, verdict: Verdict) -> list[str]:
@@ -214,7 +201,7 @@ def _error_segment(header: Header, verdict: Verdict, number: str, severity: str,
         location = [*verdict.location, "", "", ""][:3]
         return marks.field.join(["ERR", marks.component.join([*location, marks.subcomponent.join(condition)])])
     location_text = marks.component.join(verdict.location)
-    user_message = escape(sentence[:250], marks)
+    user_message = _written(sentence[:250], header)
     return marks.field.join(
         ["ERR", "", location_text, marks.component.join(condition), severity, "", "", "", user_message]
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from core.hl7 import refusals
 from core.i18n import _
+from core.model.names import to_ascii
 
 _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
 _UPPER_CONTROLS = re.compile("[\x80-\x9f]")
@@ -119,6 +120,40 @@ def _reads(lines: Sequence[bytes], codec: str) -> bool:
             if not line.isascii():
                 line.decode(codec)
     except UnicodeDecodeError:
+        return False
+    return True
+
+
+_SPELLED = {
+    "–": "-", "—": "-", "‑": "-", "‐": "-", "−": "-", "•": "-", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
+    "‘": "'", "’": "'", "…": "...", "≥": ">=", "≤": "<=", "≈": "~", "×": "x", "±": "+/-", "µ": "u", "μ": "u",
+    "°": " deg", "€": "EUR", "→": "->", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+}  # fmt: skip
+
+
+def fitting(text: str, codec: str) -> str:
+    """The text in letters that a set has. What it lacks is spelt otherwise, and shown as `[U+2265]` when it has no
+    other spelling: nothing of a report disappears, and never behind a `?`.
+
+    Comes before escaping: a full-width `｜` is spelt `|`.
+    """
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
+        return "".join(c if _fits(c, codec) else _respelt(c) for c in text)
+    return text
+
+
+def _respelt(character: str) -> str:
+    spelt = _SPELLED.get(character) or to_ascii(character)
+    invisible = unicodedata.category(character) in ("Mn", "Cf", "Cc", "Cs", "Co", "Cn")
+    return spelt or ("" if invisible else f"[U+{ord(character):04X}]")
+
+
+def _fits(character: str, codec: str) -> bool:
+    try:
+        character.encode(codec)
+    except UnicodeEncodeError:
         return False
     return True
 
