@@ -105,6 +105,7 @@ class Row:
     letter: Letter
     lane: str
     at: datetime
+    to: str = "SIH"
     state: str = "QUEUED"
     answer: str = ""
 
@@ -117,8 +118,8 @@ class MemoryOutbox:
     places: list[Destination] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def put(self, number: str, lane: str = "") -> Row:
-        row = Row(Letter(len(self.rows), number), lane or number, NOW)
+    def put(self, number: str, lane: str = "", to: str = "SIH") -> Row:
+        row = Row(Letter(len(self.rows), number), lane or number, NOW, to)
         self.rows.append(row)
         return row
 
@@ -132,7 +133,7 @@ class MemoryOutbox:
     def due(self, destination: str, now: datetime) -> Letter | None:
         heads: set[str] = set()
         for row in self.rows:
-            if row.state in ("QUEUED", "SENT") and row.lane not in heads:
+            if row.to == destination and row.state in ("QUEUED", "SENT") and row.lane not in heads:
                 heads.add(row.lane)
                 if row.state == "QUEUED" and row.at <= now:
                     return row.letter
@@ -375,10 +376,11 @@ def test_a_new_letter_leaves_when_the_bell_rings_and_one_dead_receiver_stops_no_
     outbox.wait_for("ACCEPTED")
     outbox.places[:] = [replace(outbox.places[0], port=nowhere), place(receiver, "LABO")]
     outbox.put("2")
+    outbox.put("3", to="LABO")
     sender.wake()
     receiver.wait(2)
     sender.stop()
-    assert [number_of(m) for m in receiver.messages] == ["1", "2"]
+    assert [number_of(m) for m in receiver.messages] == ["1", "3"]
 
 
 def test_python_hl7_receives_what_we_send() -> None:
