@@ -15,6 +15,9 @@ STUDY_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
 PATIENT_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.1.1"
 PERFORMED_PROCEDURE_STEP: Final = "1.2.840.10008.3.1.2.3.3"
 
+# What a machine asks or reports, beside sending objects.
+QUESTIONS: Final = frozenset({MODALITY_WORKLIST_FIND, STUDY_ROOT_FIND, PERFORMED_PROCEDURE_STEP})
+
 STORAGE_PREFIX: Final = "1.2.840.10008.5.1.4.1.1."
 _OTHER_STORAGE: Final = frozenset(
     {

@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from core.clock import Clock
@@ -30,7 +30,10 @@ def _forget(note: Note) -> None:
 
 
 class DicomServer:
-    """Listens from `start` to `stop`. port 0 takes any free port; `address` says which."""
+    """Listens from `start` to `stop`. port 0 takes any free port; `address` says which.
+
+    leave: called by each association's thread when it ends, to give back what belongs to a thread.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class DicomServer:
         clock: Clock,
         limits: Limits | None = None,
         note: Notebook = _forget,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
         self._title = title
         self._host, self._port = host, port
@@ -50,6 +54,7 @@ class DicomServer:
         self._clock = clock
         self._limits = limits or Limits()
         self._note = note
+        self._leave = leave
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
@@ -119,6 +124,7 @@ class DicomServer:
             _log.exception("an association from %s failed", knock.address)
             knock.connection.close()
         finally:
+            self._leave()
             with self._ended:
                 self._threads.pop(threading.current_thread(), None)
                 self._ended.notify_all()

@@ -40,6 +40,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kept: dict[str, bytes] = {}
+        self.syntaxes: dict[str, str] = {}
         self.refuse: Exception | None = None
         self.full_after: int | None = None
 
@@ -56,6 +57,7 @@ class Slot:
     def __init__(self, shelf: Shelf, request: Request) -> None:
         self._shelf = shelf
         self._instance = request.command.sop_instance
+        shelf.syntaxes[self._instance] = request.context.transfer_syntax
         self._part = shelf.folder / f"{id(self)}.part"
         self._file: Any = None
 

@@ -1,0 +1,83 @@
+"""Answers of a C-FIND: columns of a table, the ones that a query asked for, encoded in its transfer syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from core.dicom import dataset
+from core.dicom.charset import Encoder
+
+Row = TypeVar("Row")
+_LONGEST = {"SH": 16, "LO": 64, "CS": 16, "AE": 16, "PN": 64, "LT": 10_240, "ST": 1024}
+_NO_BACKSLASH = frozenset({"SH", "LO", "PN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One attribute of an answer. value: text, several values already separated by a backslash where VM allows it.
+
+    always: sent even when it was not asked for. many: the VM allows several values.
+    """
+
+    tag: int
+    vr: str
+    value: Callable[[Row], str]
+    always: bool = False
+    many: bool = False
+
+    def encode(self, row: Row, encoder: Encoder, syntax: str) -> bytes:
+        text = self.value(row)
+        raw = encoder.encode(self._fit(text)) if text else b""
+        return dataset.element(self.tag, self.vr, raw, syntax)
+
+    def _fit(self, text: str) -> str:
+        """Within the VR's length, one value unless many are allowed."""
+        if self.many:
+            return text
+        if self.vr in _NO_BACKSLASH and "\\" in text:
+            text = text.replace("\\", "/")
+        longest = _LONGEST.get(self.vr)
+        return text[:longest] if longest is not None and len(text) > longest else text
+
+
+@dataclass(frozen=True, slots=True)
+class Nested(Generic[Row]):
+    """A sequence of an answer. items: the encoded items for a row; none = an empty sequence, never one empty item."""
+
+    tag: int
+    items: Callable[[Row, Encoder, str], Iterable[bytes]]
+    always: bool = False
+
+    def encode(self, row: Row, encoder: Encoder, syntax: str) -> bytes:
+        return dataset.sequence(self.tag, self.items(row, encoder, syntax), syntax)
+
+
+Answer = Column[Row] | Nested[Row]
+
+
+def chosen(columns: Iterable[Answer[Row]], asked: Iterable[int]) -> list[Answer[Row]]:
+    """The columns to send, in tag order: those asked for and those always sent."""
+    wanted = set(asked)
+    return sorted(
+        (column for column in columns if column.always or column.tag in wanted), key=lambda column: column.tag
+    )
+
+
+def encode(columns: Iterable[Answer[Row]], row: Row, encoder: Encoder, syntax: str) -> bytes:
+    return b"".join([column.encode(row, encoder, syntax) for column in columns])
+
+
+def code_item(value: str, scheme: str, meaning: str, encoder: Encoder, syntax: str) -> bytes:
+    """A code: (0008,0100) to (0008,0104). PS3.3 section 8."""
+    return (
+        dataset.element(0x00080100, "SH", encoder.encode(value[:16]), syntax)
+        + dataset.element(0x00080102, "SH", encoder.encode(scheme[:16]), syntax)
+        + dataset.element(0x00080104, "LO", encoder.encode(meaning[:64]), syntax)
+    )
+
+
+def nothing(_row: object) -> str:
+    """Type 2, not known: present and empty."""
+    return ""

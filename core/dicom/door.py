@@ -1,0 +1,98 @@
+"""The DICOM door as the box opens it: every service class wired to the verbs of the department."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from core.clock import Clock
+from core.config.sections import Dicom
+from core.dicom import conformance, dimse
+from core.dicom.handlers import Routes
+from core.dicom.limits import Limits
+from core.dicom.mpps import MppsDoor, PerformedSteps
+from core.dicom.negotiation import Caller
+from core.dicom.query import Studies, StudyQueryDoor
+from core.dicom.registry import Devices, Registry, Visitors
+from core.dicom.server import DicomServer
+from core.dicom.storage import Acquisition, StorageDoor
+from core.dicom.verification import echo
+from core.dicom.worklist import Scheduling, WorklistDoor
+
+
+class DeviceVerbs(Devices, Protocol):
+    """`core.services.devices`, as the whole door needs it."""
+
+    def seen(self, ae_title: str, what: str) -> None: ...
+
+
+class Department(Protocol):
+    """The verbs of `core.services.Services` that the DICOM door asks for."""
+
+    @property
+    def devices(self) -> DeviceVerbs: ...
+    @property
+    def acquisition(self) -> Acquisition: ...
+    @property
+    def scheduling(self) -> Scheduling: ...
+    @property
+    def studies(self) -> Studies: ...
+    @property
+    def mpps(self) -> PerformedSteps: ...
+
+
+def open_door(
+    services: Department,
+    settings: Dicom,
+    zone: ZoneInfo,
+    spool: Path,
+    clock: Clock,
+    leave: Callable[[], None] = lambda: None,
+    limits: Limits | None = None,
+) -> DicomServer:
+    """A server that is not started yet. spool: an existing folder for objects too big for memory.
+
+    leave: called at the end of each association's thread (it gives its index connection back).
+    """
+    return DicomServer(
+        settings.ae_title,
+        settings.host,
+        settings.port,
+        Registry(services.devices, settings.unknown_callers),
+        routes(services, settings.ae_title, zone, spool),
+        clock,
+        limits or Limits(max_pdu=settings.max_pdu, associations=settings.max_associations),
+        Visitors(services.devices, clock),
+        leave,
+    )
+
+
+def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Routes:
+    """Which handler answers which operation of which class."""
+    worklist = WorklistDoor(services.scheduling, services.devices, zone)
+    studies = StudyQueryDoor(services.studies, services.devices, title)
+    steps = MppsDoor(services.mpps, zone)
+    return Routes(
+        offer,
+        {
+            (conformance.VERIFICATION, dimse.C_ECHO_RQ): echo,
+            (conformance.MODALITY_WORKLIST_FIND, dimse.C_FIND_RQ): worklist.find,
+            (conformance.STUDY_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
+            (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
+            (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,
+        },
+        StorageDoor(services.acquisition, services.devices, spool),
+    )
+
+
+def offer(abstract_syntax: str, caller: Caller) -> tuple[str, ...]:
+    """Transfer syntaxes for an abstract syntax, best first; none when this machine may not use the service."""
+    if abstract_syntax == conformance.VERIFICATION:
+        return conformance.MESSAGE_SYNTAXES
+    if abstract_syntax in conformance.QUESTIONS:
+        return conformance.MESSAGE_SYNTAXES if caller.may_query else ()
+    if conformance.is_storage(abstract_syntax) and caller.may_store:
+        return caller.syntaxes or conformance.STORAGE_SYNTAXES
+    return ()

@@ -1,0 +1,158 @@
+"""Study Root C-FIND at the study level: read the keys, ask the studies, spell the answers.
+
+Source: PS3.4 annex C (keys: table C.6.2-1; matching: C.2.2.2; statuses: C.4.1.1.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Final, Protocol
+
+from core.dicom import answers, dataset
+from core.dicom.answers import Answer, Column
+from core.dicom.charset import Encoder
+from core.dicom.dataset import Item
+from core.dicom.dimse import Reply
+from core.dicom.handlers import Request
+from core.dicom.key_ranges import KeyRange, date_range, time_range
+from core.dicom.status import OUT_OF_RESOURCES, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
+from core.errors import BadInput
+from core.i18n import _
+from core.model.query import StudyQuery
+from core.model.study import StudyLine
+
+LEVEL: Final = 0x00080052
+STUDY_UID: Final = 0x0020000D
+MODALITIES: Final = 0x00080061
+SELECTIVE_LIMIT: Final = 5000  # answers to a query with a selective key
+_SELECTIVE_DAYS: Final = 31
+_SELECTIVE_LETTERS: Final = 3
+_NOT_KEYS: Final = frozenset({LEVEL, dataset.SPECIFIC_CHARACTER_SET, 0x00080054, 0x00080056})
+
+
+class Studies(Protocol):
+    """The verb of `core.services.studies` that queries need."""
+
+    def find(self, query: StudyQuery) -> list[StudyLine]: ...
+
+
+class Seen(Protocol):
+    """A machine asked something."""
+
+    def seen(self, ae_title: str, what: str) -> None: ...
+
+
+COLUMNS: Final[tuple[Answer[StudyLine], ...]] = (
+    Column(0x00080020, "DA", lambda study: study.study_date),
+    Column(0x00080030, "TM", lambda study: study.study_time),
+    Column(0x00080050, "SH", lambda study: study.accession_number),
+    Column(LEVEL, "CS", lambda study: "STUDY", always=True),
+    Column(0x00080056, "CS", lambda study: "ONLINE", always=True),
+    Column(MODALITIES, "CS", lambda study: "\\".join(study.modalities), many=True),
+    Column(0x00080090, "PN", lambda study: study.referring_physician),
+    Column(0x00081030, "LO", lambda study: study.study_description),
+    Column(0x00100010, "PN", lambda study: study.patient_name),
+    Column(0x00100020, "LO", lambda study: study.patient_number),
+    Column(0x00100030, "DA", lambda study: study.patient_birth_date),
+    Column(0x00100040, "CS", lambda study: study.patient_sex),
+    Column(STUDY_UID, "UI", lambda study: study.study_instance_uid, always=True),
+    Column(0x00200010, "SH", lambda study: study.accession_number),
+    Column(0x00201206, "IS", lambda study: str(study.series)),
+    Column(0x00201208, "IS", lambda study: str(study.instances)),
+)
+_KNOWN: Final = frozenset(column.tag for column in COLUMNS) | _NOT_KEYS
+
+
+class StudyQueryDoor:
+    """The handler of the Study Root query class. title: our own AE, from where studies can be had."""
+
+    def __init__(self, studies: Studies, devices: Seen, title: str) -> None:
+        self._studies = studies
+        self._devices = devices
+        self._title = title
+
+    def find(self, request: Request) -> Iterator[Reply]:
+        keys = dataset.decode(request.data_set, request.context.transfer_syntax)
+        query = read_query(keys, request)
+        self._devices.seen(request.caller.ae_title, "query")
+        studies = self._studies.find(replace(query, limit=query.limit + 1))  # one more: was it cut?
+        spell = Speller(keys, request, self._title)
+        pending = PENDING if _KNOWN.issuperset(keys.tags) else PENDING_UNSUPPORTED_KEYS
+        for study in studies[: query.limit]:
+            yield Reply(pending, spell(study))
+        yield Reply(OUT_OF_RESOURCES if len(studies) > query.limit else SUCCESS)
+
+
+def read_query(keys: Item, request: Request) -> StudyQuery:
+    """The keys that restrict. Raises `BadInput` (0xA900) for another level or a date that is none."""
+    level = keys.text(LEVEL).upper()
+    if level != "STUDY":
+        raise BadInput(_("Niveau de recherche non pris en charge : %s") % (level[:16] or "-"), "QueryRetrieveLevel")
+    day, hour = date_range(keys.text(0x00080020)), time_range(keys.text(0x00080030))
+    device = request.caller.device
+    query = StudyQuery(
+        patient_id=_key(keys, 0x00100020),
+        issuer=_key(keys, 0x00100021),
+        patient_name=_key(keys, 0x00100010),
+        birth_date=_key(keys, 0x00100030).replace(".", ""),
+        sex=_key(keys, 0x00100040),
+        accession_number=_key(keys, 0x00080050),
+        study_uids=tuple(uid for uid in _key(keys, STUDY_UID).split("\\") if uid),
+        date_from=day.low,
+        date_to=day.high,
+        time_from=hour.low,
+        time_to=hour.high,
+        modalities=tuple(modality for modality in _key(keys, MODALITIES).split("\\") if modality),
+        study_id=_key(keys, 0x00200010),
+        description=_key(keys, 0x00081030),
+        referring_physician=_key(keys, 0x00080090),
+        include_unreconciled=device is not None and device.role == "workstation",
+    )
+    limit = device.find_limit if device else 500
+    return replace(query, limit=max(limit, SELECTIVE_LIMIT) if is_selective(query, day) else limit)
+
+
+def is_selective(query: StudyQuery, day: KeyRange) -> bool:
+    """A single value, a name of three letters or a month of dates: the answer may be long, it was asked for."""
+    if any((query.study_uids, _plain(query.accession_number), _plain(query.patient_id), _plain(query.study_id))):
+        return True
+    letters = query.patient_name.split("*")[0].split("?")[0]
+    return len(letters) >= _SELECTIVE_LETTERS or _few_days(day)
+
+
+def _plain(key: str) -> bool:
+    return bool(key) and "*" not in key and "?" not in key
+
+
+def _few_days(day: KeyRange) -> bool:
+    if not (day.low and day.high):
+        return False
+    try:
+        low, high = (date(int(text[:4]), int(text[4:6]), int(text[6:8])) for text in (day.low, day.high))
+    except ValueError:
+        return False
+    return (high - low).days <= _SELECTIVE_DAYS
+
+
+def _key(keys: Item, tag: int) -> str:
+    text = keys.text(tag)
+    return "" if not text.strip("*") else text
+
+
+class Speller:
+    """Study answers for one query."""
+
+    def __init__(self, keys: Item, request: Request, title: str) -> None:
+        device = request.caller.device
+        self._encoder = Encoder(device.charset if device else "ISO_IR 192")
+        self._syntax = request.context.transfer_syntax
+        where = Column[StudyLine](0x00080054, "AE", lambda _study: title, always=True)
+        self._columns = answers.chosen((*COLUMNS, where), keys.tags)
+        declared = self._encoder.declared.encode()
+        self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
+
+    def __call__(self, study: StudyLine) -> bytes:
+        body = answers.encode(self._columns, study, self._encoder, self._syntax)
+        return body if body.isascii() else self._charset + body
