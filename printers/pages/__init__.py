@@ -1,0 +1,1 @@
+"""The paper that people hold, drawn from plain values: report, convocation, label, wristband. It stores nothing."""
