@@ -1,1 +1,152 @@
-""""""
+"""The verbs of the department: one verb, one transaction; the actor is always the first argument.
+
+Doors and faces receive one `Services` value, passed in, never a global. Nothing above this floor touches the index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from core.archive.disk import Disk
+from core.archive.store import Archive
+from core.clock import Clock, SystemClock
+from core.config import Config
+from core.imaging.imaging import Imaging
+from core.index.audit import load_key
+from core.index.opening import open_index
+from core.services.acquisition import Acquisition
+from core.services.auditing import Auditing
+from core.services.devices import Devices
+from core.services.events import Events
+from core.services.his import His
+from core.services.ingest import Ingest
+from core.services.kit import Kit
+from core.services.mpps import Mpps
+from core.services.orders import Orders
+from core.services.outbox import OutboxService
+from core.services.paper import Paper
+from core.services.patients import Patients
+from core.services.people import People
+from core.services.ports import Ports
+from core.services.printing import Printing
+from core.services.reconcile import Reconciliation
+from core.services.reports import Reports
+from core.services.scheduling import Scheduling
+from core.services.standing import Standing
+from core.services.startup import Recovery, recover, reindex
+from core.services.studies import Studies
+
+__all__ = ["Ports", "Services", "open_services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a door may ask of the department."""
+
+    kit: Kit
+    ports: Ports
+    people: People
+    patients: Patients
+    orders: Orders
+    scheduling: Scheduling
+    ingest: Ingest
+    acquisition: Acquisition
+    reconciliation: Reconciliation
+    mpps: Mpps
+    studies: Studies
+    reports: Reports
+    his: His
+    outbox: OutboxService
+    printing: Printing
+    paper: Paper
+    devices: Devices
+    events: Events
+    audit: Auditing
+    standing: Standing
+
+    @property
+    def clock(self) -> Clock:
+        return self.kit.clock
+
+    @property
+    def config(self) -> Config:
+        return self.kit.config
+
+    def today(self) -> date:
+        return self.kit.today()
+
+    def local(self, moment: datetime) -> datetime:
+        return self.kit.local(moment)
+
+    def status(self) -> dict[str, Any]:
+        return self.standing.status()
+
+    def recover(self) -> Recovery:
+        """The start-up sweep and reconciliation; before any door opens."""
+        return recover(self.kit, self.ingest, self.ports.read_header)
+
+    def reindex(self) -> Recovery:
+        """Rebuild the image index from the files. Needs `ports.read_header`."""
+        assert self.ports.read_header is not None
+        return reindex(self.kit, self.ingest, self.ports.read_header)
+
+    def release_thread(self) -> None:
+        """A thread of a door ends: it gives its index connection back."""
+        self.kit.index.close_thread()
+
+    def close(self) -> None:
+        self.kit.index.close()
+
+
+def open_services(
+    data: Path,
+    config: Config,
+    ports: Ports | None = None,
+    clock: Clock | None = None,
+    imaging: Imaging | None = None,
+    disk: Disk | None = None,
+) -> Services:
+    """The department of a data folder: index opened and migrated, archive ready, every verb bound.
+
+    Raises `BadConfig` when the index is newer than the program.
+    """
+    clock = clock or SystemClock()
+    ports = ports or Ports()
+    index = open_index(data, clock, "replica-ro" if config.replica.role == "replica" else "primary")
+    secret = load_key(data / "secrets" / "storage.key")
+    kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
+    people, devices = People(kit), Devices(kit, ports)
+    reports, printing = Reports(kit, people), Printing(kit)
+    return Services(
+        kit=kit,
+        ports=ports,
+        people=people,
+        patients=Patients(kit),
+        orders=Orders(kit),
+        scheduling=Scheduling(kit),
+        ingest=Ingest(kit),
+        acquisition=Acquisition(kit),
+        reconciliation=Reconciliation(kit),
+        mpps=Mpps(kit),
+        studies=Studies(kit, ports, imaging),
+        reports=reports,
+        his=His(kit, devices),
+        outbox=OutboxService(kit, devices),
+        printing=printing,
+        paper=Paper(ports, printing, reports),
+        devices=devices,
+        events=Events(kit),
+        audit=Auditing(kit),
+        standing=Standing(kit, ports, _version(), clock.now()),
+    )
+
+
+def _version() -> str:
+    try:
+        return version("yelen")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,139 @@
+"""Patients and visits as the HIS knows them; merges it asks for. Everything runs inside one act."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from core.errors import BadMessage
+from core.i18n import _
+from core.index.patient_rows import by_identifier, demographics_of
+from core.index.tables import Patient as Row
+from core.index.tables import PatientIdentifier, Task, Visit
+from core.index.writer import Unit
+from core.model.his import AdtFeed, InboxState, PatientFeed
+from core.model.identifiers import Identifier
+from core.model.patient import Demographics
+from core.model.people import Actor, Role
+from core.services.kit import Kit
+from core.services.patients import create_patient, merge_rows, update_patient
+
+
+def upsert(
+    unit: Unit, kit: Kit, actor: Actor, feed: PatientFeed, told_at: datetime | None, closes: bool = False
+) -> tuple[Any, bool]:
+    """The patient of a feed, created or brought up to date; True when the feed is older than what is known."""
+    row = by_identifier(feed.principal.value, feed.principal.authority)
+    if row is None:
+        row = create_patient(
+            unit,
+            kit,
+            actor,
+            _said(feed, Demographics(feed.family_name or feed.principal.value)),
+            number=feed.principal.value,
+            authority=feed.principal.authority,
+            identifiers=_others(feed),
+            told_at=told_at,
+            ward=feed.ward or "",
+            deceased_on=feed.deceased_on,
+        )
+        _visit(unit, row, feed, closes)
+        return row, False
+    if told_at is not None and row.told_at is not None and told_at < row.told_at:
+        return row, True
+    also: dict[str, Any] = {"told_at": told_at or row.told_at}
+    if row.provisional and feed.family_name:
+        also["provisional"] = False
+    if feed.ward is not None:
+        also["ward"] = feed.ward
+    if feed.deceased_on is not None:
+        also["deceased_on"] = feed.deceased_on
+    update_patient(unit, actor, row, _said(feed, demographics_of(row)), **also)
+    _add_identifiers(row, feed)
+    _visit(unit, row, feed, closes)
+    return row, False
+
+
+def _said(feed: PatientFeed, known: Demographics) -> Demographics:
+    """What is known, overwritten by what the feed says; None says nothing, "" deletes."""
+    told: dict[str, Any] = {
+        "family_name": feed.family_name or None,
+        "given_names": feed.given_names,
+        "birth": feed.birth,
+        "sex": feed.sex,
+        "mother_family_name": feed.mother_family_name,
+        "mother_given_names": feed.mother_given_names,
+        "mother_number": feed.mother_number,
+        "birth_order": feed.birth_order,
+        "guardian_phone": feed.phone,
+        "address": feed.address,
+        "national_id": feed.national_id,
+    }
+    return replace(known, **{name: value for name, value in told.items() if value is not None})
+
+
+def _others(feed: PatientFeed) -> tuple[Identifier, ...]:
+    return tuple(i for i in feed.identifiers if i != feed.principal and i.value)
+
+
+def _add_identifiers(row: Any, feed: PatientFeed) -> None:
+    for identifier in _others(feed):
+        PatientIdentifier.insert(
+            patient=row.id, value=identifier.value, authority=identifier.authority, kind=identifier.kind
+        ).on_conflict_ignore().execute()
+
+
+def _visit(unit: Unit, row: Any, feed: PatientFeed, closes: bool) -> None:
+    if not feed.visit_number:
+        return
+    visit = Visit.get_or_none(Visit.patient == row.id, Visit.number == feed.visit_number)
+    told = {"patient_class": feed.patient_class, "ward": feed.ward, "room": feed.room, "bed": feed.bed}
+    said = {name: value for name, value in told.items() if value is not None}
+    if visit is None:
+        visit = Visit.create(patient=row.id, number=feed.visit_number, opened_at=unit.now, **said)
+    elif said:
+        Visit.update(**said).where(Visit.id == visit.id).execute()
+    if closes:
+        Visit.update(closed_at=unit.now).where(Visit.id == visit.id).execute()
+
+
+def apply_merge(unit: Unit, kit: Kit, actor: Actor, adt: AdtFeed, told_at: datetime | None) -> tuple[InboxState, str]:
+    """A40 and A47: each prior number becomes one of the survivor's. Contradictions are held for a person."""
+    held = []
+    for prior_number, survivor_feed in adt.merges:
+        if prior_number.value == survivor_feed.principal.value and (
+            prior_number.authority == survivor_feed.principal.authority
+        ):
+            raise BadMessage(_("Fusion d'un numéro avec lui-même : %s") % prior_number.value, "205")
+        survivor, _old = upsert(unit, kit, actor, survivor_feed, told_at)
+        prior = by_identifier(prior_number.value, prior_number.authority)
+        if prior is None:
+            PatientIdentifier.insert(
+                patient=survivor.id, value=prior_number.value, authority=prior_number.authority, kind=prior_number.kind
+            ).on_conflict_ignore().execute()
+            continue
+        if prior.id == survivor.id:
+            continue
+        if _contradict(prior, survivor):
+            held.append(_hold(unit, prior, survivor))
+            continue
+        merge_rows(unit, actor, Row.get_by_id(survivor.id), prior, _("demandé par le SIH (%s)") % adt.event)
+    if held:
+        return InboxState.HELD, "; ".join(held)
+    return InboxState.APPLIED, ""
+
+
+def _contradict(prior: Any, survivor: Any) -> bool:
+    a, b = demographics_of(prior), demographics_of(survivor)
+    return a.birth.contradicts(b.birth) or {a.sex, b.sex} == {"F", "M"}
+
+
+def _hold(unit: Unit, prior: Any, survivor: Any) -> str:
+    text = _("Fusion à décider : %s et %s ont un sexe ou une naissance contradictoires.") % (
+        prior.number,
+        survivor.number,
+    )
+    Task.create(kind="merge", patient_id=survivor.id, role=str(Role.IDENTITY_OFFICER), text=text, created_at=unit.now)
+    unit.event("alarm", "merge")
+    return text
