@@ -34,9 +34,17 @@ LOSSY = frozenset(f"{_PREFIX}.4.{n}" for n in (50, 51, 81, 91))
 """Syntaxes that may have lost something; .91 and .203 may also be reversible, which only the header says."""
 
 
+_NEW_NAMES = {
+    f"{_PREFIX}.4.110": "JPEG XL Lossless",
+    f"{_PREFIX}.4.111": "JPEG XL JPEG Recompression",
+    f"{_PREFIX}.4.112": "JPEG XL",
+}
+"""Names that pydicom does not know yet. Source: PS3.6 A."""
+
+
 def syntax_name(syntax: str) -> str:
     """The name of a transfer syntax as the standard prints it, else its UID."""
-    return UID(syntax).name or "?"
+    return _NEW_NAMES.get(syntax) or UID(syntax).name or "?"
 
 
 def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:

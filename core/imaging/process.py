@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -21,6 +21,8 @@ from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.wire import Job, Leaving, Reply, receive, send
 
 _PASSED_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
+WORKER = (sys.executable, "-P", "-m", "core.imaging.worker")
+MAX_LEAVINGS = 3
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
@@ -63,9 +65,17 @@ class WorkerProcess:
     """One worker, started at the first job and again whenever it is needed; jobs are done one after the other."""
 
     def __init__(
-        self, *, memory_bytes: int, cache_bytes: int, idle_s: int, deadline_s: float, niceness: int = 0
+        self,
+        *,
+        memory_bytes: int,
+        cache_bytes: int,
+        idle_s: int,
+        deadline_s: float,
+        niceness: int = 0,
+        command: Sequence[str] = WORKER,
     ) -> None:
         self.deadline_s = deadline_s
+        self._command = list(command)
         self._options = [str(memory_bytes), str(cache_bytes), str(idle_s), str(niceness)]
         self._turn = threading.Condition()
         self._queue: deque[Ticket] = deque()
@@ -109,7 +119,7 @@ class WorkerProcess:
             self._discard()
 
     def _once(self, job: Job, fd: int) -> tuple[Reply, int | None]:
-        while True:
+        for _ in range(MAX_LEAVINGS):
             sock = self._connection()
             sock.settimeout(self.deadline_s)
             send(sock, job, fd)
@@ -117,6 +127,7 @@ class WorkerProcess:
             if not isinstance(reply, Leaving):
                 return reply, shared
             self._discard()
+        raise EOFError("it only ever leaves")
 
     @contextlib.contextmanager
     def _my_turn(self, cancel: Cancellation | None) -> Iterator[Ticket]:
@@ -151,10 +162,9 @@ class WorkerProcess:
         if self._sock is None:
             ours, theirs = socket.socketpair()
             with theirs:
-                command = [sys.executable, "-P", "-m", "core.imaging.worker", str(theirs.fileno()), *self._options]
                 environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ} | _ONE_THREAD
                 self._process = subprocess.Popen(
-                    command,
+                    [*self._command, str(theirs.fileno()), *self._options],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -165,8 +175,9 @@ class WorkerProcess:
         return self._sock
 
     def _kill(self) -> None:
-        if self._process:
-            self._process.kill()
+        process = self._process
+        if process:
+            process.kill()
 
     def _discard(self) -> None:
         """End the process that is there; the next job starts another."""

@@ -9,6 +9,7 @@ killed at any moment; nothing is lost but the job.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import resource
 import select
@@ -160,6 +161,7 @@ def limit_memory(more_bytes: int) -> None:
 def main(arguments: list[str]) -> None:
     fd, memory, cache, idle, niceness = (int(each) for each in arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)  # libraries log what each file provokes; the refusal says it once
     os.nice(niceness)
     limit_memory(memory)
     serve(socket.socket(fileno=fd), Desk(cache).do, idle)
