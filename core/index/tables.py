@@ -34,7 +34,7 @@ class Node(Table):
     """One row: which building this is, in which epoch, in which role, and its counters."""
 
     id = AutoField()
-    role = TextField(default="primary")  # primary, replica-ro
+    role = TextField(default="primary")  # primary, replica
     epoch = IntegerField(default=1)
     created_at = MomentField()
     audit_genesis = TextField(default="")

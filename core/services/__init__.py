@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from core.archive.disk import Disk
@@ -103,21 +102,20 @@ class Services:
 
 
 def open_services(
-    data: Path,
     config: Config,
     ports: Ports | None = None,
     clock: Clock | None = None,
     imaging: Imaging | None = None,
     disk: Disk | None = None,
 ) -> Services:
-    """The department of a data folder: index opened and migrated, archive ready, every verb bound.
+    """The department of `config.data`: index opened and migrated, archive ready, every verb bound.
 
     Raises `BadConfig` when the index is newer than the program.
     """
     clock = clock or SystemClock()
-    ports = ports or Ports()
-    index = open_index(data, clock, "replica-ro" if config.replica.role == "replica" else "primary")
-    secret = load_key(data / "secrets" / "storage.key")
+    ports, data = ports or Ports(), config.data
+    index = open_index(data, clock, config.replica.role)
+    secret = load_key(data / "secrets" / "archive.key")
     kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
     people, devices = People(kit), Devices(kit, ports)
     reports, printing = Reports(kit, people), Printing(kit)
