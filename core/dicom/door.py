@@ -17,7 +17,7 @@ from core.dicom.negotiation import Caller
 from core.dicom.query import Studies, StudyQueryDoor
 from core.dicom.registry import Devices, Registry, Visitors
 from core.dicom.server import DicomServer
-from core.dicom.storage import Acquisition, StorageDoor
+from core.dicom.storage import Ingest, StorageDoor
 from core.dicom.verification import echo
 from core.dicom.worklist import Scheduling, WorklistDoor
 
@@ -34,7 +34,7 @@ class Department(Protocol):
     @property
     def devices(self) -> DeviceVerbs: ...
     @property
-    def acquisition(self) -> Acquisition: ...
+    def ingest(self) -> Ingest: ...
     @property
     def scheduling(self) -> Scheduling: ...
     @property
@@ -83,7 +83,7 @@ def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Rou
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,
         },
-        StorageDoor(services.acquisition, services.devices, spool),
+        StorageDoor(services.ingest, services.devices, spool),
     )
 
 

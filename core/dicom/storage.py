@@ -1,4 +1,4 @@
-"""Storage: C-STORE. Read the header, hand the bytes to the acquisition, translate what became of them.
+"""Storage: C-STORE. Read the header, hand the bytes to the ingest, translate what became of them.
 
 Source: PS3.4 annex B; statuses table B.2-1. The data set is kept exactly as received.
 """
@@ -32,8 +32,8 @@ QUARANTINE_STATUS: Final[dict[Reason, int]] = {
 }
 
 
-class Acquisition(Protocol):
-    """The verb of `core.services.acquisition` that storage needs."""
+class Ingest(Protocol):
+    """The verb of `core.services.ingest` that storage needs."""
 
     def store(self, arrival: Arrival) -> StoreOutcome: ...
 
@@ -45,15 +45,13 @@ class Seen(Protocol):
 
 
 class StorageDoor:
-    """`Storage` over the acquisition. spool: folder for objects too big for memory.
+    """`Storage` over the ingest. spool: folder for objects too big for memory.
 
     room: raises `OutOfResources` when the disk is below its reserve.
     """
 
-    def __init__(
-        self, acquisition: Acquisition, devices: Seen, spool: Path, room: Callable[[], None] = lambda: None
-    ) -> None:
-        self._acquisition = acquisition
+    def __init__(self, ingest: Ingest, devices: Seen, spool: Path, room: Callable[[], None] = lambda: None) -> None:
+        self._ingest = ingest
         self._devices = devices
         self._spool = spool
         self._room = room
@@ -83,7 +81,7 @@ class StorageDoor:
             detail, mismatch = f"{error.detail} ({error.offset})" if error.offset else error.detail, error.mismatch
         if header is not None and request.command.sop_class != request.context.abstract_syntax:
             refusal = refusal or Reason.UID_MISMATCH
-        outcome = self._acquisition.store(
+        outcome = self._ingest.store(
             Arrival(
                 sender=_sender(request),
                 sop_class_uid=request.command.sop_class,

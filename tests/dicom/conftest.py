@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.clock import Clock, SystemClock
+from core.clock import Clock, SetClock, SystemClock
 from core.dicom import conformance, dimse
 from core.dicom.dimse import Reply
 from core.dicom.handlers import Request, Routes
@@ -20,6 +21,7 @@ from core.dicom.notes import Happened, Note
 from core.dicom.server import DicomServer
 from core.dicom.verification import echo
 from core.errors import OutOfResources
+from tests.dicom.department import Department, open_department
 from tests.dicom.modality import PATIENCE
 
 
@@ -161,3 +163,28 @@ def open_door(routes: Routes, notes: Notes) -> Iterator[OpenDoor]:
 @pytest.fixture
 def door(open_door: OpenDoor) -> DicomServer:
     return open_door()
+
+
+MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday; Ouagadougou is on UTC
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(MORNING)
+
+
+@pytest.fixture
+def department(tmp_path: Path, clock: SetClock) -> Iterator[Department]:
+    data = tmp_path / "data"
+    data.mkdir()
+    department = open_department(data, clock)
+    yield department
+    department.index.close()
+
+
+@pytest.fixture
+def department_door(department: Department) -> Iterator[DicomServer]:
+    server = department.door()
+    server.start()
+    yield server
+    server.stop(2.0)

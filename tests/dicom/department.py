@@ -1,0 +1,109 @@
+"""A department on disk: the real index, archive and verbs, with two rooms, three machines and a few children."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from core.archive.store import Archive
+from core.clock import Clock
+from core.config import filled_template, load
+from core.dicom.door import open_door
+from core.dicom.limits import Limits
+from core.dicom.server import DicomServer
+from core.index.opening import Index, open_index
+from core.model.birth import UNKNOWN, on_day
+from core.model.device import Device
+from core.model.order import Exam, OrderDraft, Room
+from core.model.patient import Demographics
+from core.model.people import Actor, Role
+from core.model.worklist import ExamLine
+from core.services.devices import Devices
+from core.services.ingest import Ingest
+from core.services.kit import Kit
+from core.services.mpps import Mpps
+from core.services.orders import Orders
+from core.services.patients import Patients
+from core.services.ports import Ports
+from core.services.scheduling import Scheduling
+from core.services.studies import Studies
+
+RECEPTION = Actor("mariam", frozenset({Role.RECEPTION, Role.ADMINISTRATOR}), origin="test")
+
+
+@dataclass
+class Department:
+    """What the door asks, and what the hospital does meanwhile."""
+
+    kit: Kit
+    devices: Devices
+    ingest: Ingest
+    scheduling: Scheduling
+    studies: Studies
+    mpps: Mpps
+    orders: Orders
+    patients: Patients
+
+    @property
+    def index(self) -> Index:
+        return self.kit.index
+
+    def door(self, **limits: Any) -> DicomServer:
+        settings = self.kit.config.dicom
+        chosen = Limits(**{"tick": 0.05, **limits})
+        spool = self.kit.archive.data / "spool"
+        zone = self.kit.config.site.timezone
+        return open_door(self, settings, zone, spool, self.kit.clock, self.index.close_thread, chosen)  # type: ignore[arg-type]
+
+    def machine(self, ae_title: str, **fields: Any) -> None:
+        self.devices.save(RECEPTION, Device(ae_title, **{"addresses": ("127.0.0.1",), **fields}))
+
+    def child(self, family: str, given: str, birth: str = "", sex: str = "F") -> int:
+        born = on_day(date.fromisoformat(birth)) if birth else UNKNOWN
+        who = Demographics(family, given, born, sex)
+        return self.patients.register(RECEPTION, who, reason="un autre enfant").id
+
+    def order(self, patient_id: int, exam: str, room: str, at: datetime, **fields: Any) -> ExamLine:
+        draft = OrderDraft(
+            patient_id,
+            exam,
+            prescriber="SAWADOGO^Paul",
+            indication="Traumatisme crânien, œdème",
+            scheduled_at=at,
+            room=room,
+            **fields,
+        )
+        return self.orders.place(RECEPTION, draft)
+
+
+def open_department(data: Path, clock: Clock, *settings: str) -> Department:
+    hospital = ["site.hospital=CHU pédiatrique", "site.patient_prefix=CDG", "site.authority=CHUP-CDG"]
+    (data / "yelen.toml").write_text(filled_template(hospital), "utf-8")
+    config = load(data, ["dicom.port=0", *settings])
+    index = open_index(data, clock)
+    kit = Kit(index, Archive(data, b"s" * 32, index.epoch, clock), clock, config)
+    ports = Ports()
+    department = Department(
+        kit,
+        Devices(kit, ports),
+        Ingest(kit),
+        Scheduling(kit),
+        Studies(kit, ports, None),
+        Mpps(kit),
+        Orders(kit),
+        Patients(kit),
+    )
+    _furnish(department)
+    return department
+
+
+def _furnish(department: Department) -> None:
+    department.orders.save_room(RECEPTION, Room("SCAN", "Scanner", "CT", ("CT1",)))
+    department.orders.save_room(RECEPTION, Room("ECHO", "Échographie", "US", ("US1", "US2")))
+    department.orders.save_exam(RECEPTION, Exam("TDMCER", "Scanner cérébral", "CT", ("SCAN",)))
+    department.orders.save_exam(RECEPTION, Exam("ECHABD", "Échographie abdominale", "US", ("ECHO",)))
+    department.machine("CT1", room="SCAN", modality="CT")
+    department.machine("US1", room="ECHO", modality="US", charset="ascii")
+    department.machine("WS1", role="workstation", charset="ISO_IR 192")
