@@ -181,6 +181,7 @@ class StepEntry(msgspec.Struct, frozen=True):
     """A row of an exam's history: who did what, when, and what it became."""
 
     at: datetime
+    machine: str  # step, report, delivery
     event: str
     became: str
     actor: str
@@ -267,14 +268,6 @@ class OrderWarnings(Call[tuple[str, ...]], frozen=True):
 # The room.
 
 
-class Dose(msgspec.Struct, frozen=True):
-    """A dose typed by hand. CTDIvol in mGy, PDL (DLP) in mGy.cm, PDS (DAP) in Gy.cm2."""
-
-    ctdi_vol_mgy: float | None = None
-    dlp_mgy_cm: float | None = None
-    dap_gy_cm2: float | None = None
-
-
 class Start(Call[None], frozen=True):
     method: ClassVar[str] = "acquisition.start"
     step_id: int
@@ -283,7 +276,7 @@ class Start(Call[None], frozen=True):
 class Complete(Call[None], frozen=True):
     method: ClassVar[str] = "acquisition.complete"
     step_id: int
-    dose: Dose | None = None
+    dose: str = ""  # as typed, with its unit: « PDL 301 mGy.cm »
     expected_images: int | None = None
 
 
@@ -300,14 +293,14 @@ class Verify(Call[None], frozen=True):
 
 
 class Attach(Call[None], frozen=True):
-    method: ClassVar[str] = "acquisition.attach"
+    method: ClassVar[str] = "reconciliation.attach"
     study_id: int
     step_id: int
     reason: str
 
 
 class Unmatched(Call[tuple[StudyLine, ...]], frozen=True):
-    method: ClassVar[str] = "acquisition.unmatched"
+    method: ClassVar[str] = "reconciliation.unmatched"
 
 
 class StudiesOf(Call[tuple[StudyLine, ...]], frozen=True):
@@ -332,6 +325,11 @@ class RetryJob(Call[None], frozen=True):
     job_id: int
 
 
+class ReprintJob(Call[None], frozen=True):
+    method: ClassVar[str] = "printing.reprint"
+    job_id: int
+
+
 class CancelJob(Call[None], frozen=True):
     method: ClassVar[str] = "printing.cancel"
     job_id: int
@@ -347,12 +345,14 @@ class PrintLabel(Call[None], frozen=True):
     method: ClassVar[str] = "paper.print_label"
     step_id: int
     printer: str = ""
+    idempotency_key: str = ""
 
 
 class PrintConvocation(Call[None], frozen=True):
     method: ClassVar[str] = "paper.print_convocation"
     step_id: int
     printer: str = ""
+    idempotency_key: str = ""
 
 
 # The house, for commands on the box.

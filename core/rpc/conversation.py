@@ -100,7 +100,7 @@ class Conversation:
     def _hello(self, p: c.Hello) -> c.Welcome:
         if c.major(p.protocol) != c.major(c.PROTOCOL):
             raise Conflict(_("Yelen a été mis à jour : relancez le terminal."))
-        site, self.post, self.greeted = self._services.site, p.post, True
+        site, self.post, self.greeted = self._services.config.site, p.post, True
         return c.Welcome(
             protocol=c.PROTOCOL,
             version=version("yelen"),

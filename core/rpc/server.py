@@ -118,7 +118,7 @@ class _Client:
     """One connection with its two threads."""
 
     def __init__(self, connection: socket.socket, services: Services, verbs: Verbs, leave: Any) -> None:
-        self._connection, self._leave = connection, leave
+        self._connection, self._services, self._leave = connection, services, leave
         self.conversation = Conversation(services, verbs, address.peer_uid(connection))
         self.outgoing = Outgoing(wire.notification(c.RELOAD, {}))
         self._reader = threading.Thread(target=self._read, name="rpc-read", daemon=True)
@@ -147,6 +147,7 @@ class _Client:
             self._writer.join(FAREWELL_SECONDS)
             self.hang_up()
             self._connection.close()
+            self._services.release_thread()
             self._leave(self)
 
     def _write(self) -> None:

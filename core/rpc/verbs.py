@@ -8,14 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.model.people import Actor
+from core.errors import NotAllowed
+from core.i18n import _
+from core.model.people import Actor, Role
 from core.rpc import contract as c
+from core.services.acquisition import DoseEntry
 
 if TYPE_CHECKING:
     from core.services import Services
 
+
+def _dose(typed: str) -> DoseEntry | None:
+    return DoseEntry(typed) if typed else None
+
+
 Verb = Callable[["Services", Actor, Any], Any]
 Verbs = Mapping[type[c.Call[Any]], Verb]
+
+
+def for_administrators(verb: Verb) -> Verb:
+    """The same verb, refused to everybody else: accounts, machines and printers decide who may do what."""
+
+    def checked(services: Services, actor: Actor, params: Any) -> Any:
+        if not actor.is_any(Role.ADMINISTRATOR):
+            raise NotAllowed(_("Réservé à l'administrateur."))
+        return verb(services, actor, params)
+
+    return checked
+
 
 VERBS: Verbs = {
     c.GetDayPage: lambda s, a, p: s.scheduling.day_page(a, p.filter, p.top, p.count),
@@ -38,26 +58,27 @@ VERBS: Verbs = {
     c.PlaceOrder: lambda s, a, p: s.orders.place(a, p.draft),
     c.OrderWarnings: lambda s, a, p: s.orders.warnings(a, p.draft),
     c.Start: lambda s, a, p: s.acquisition.start(a, p.step_id),
-    c.Complete: lambda s, a, p: s.acquisition.complete(a, p.step_id, p.dose, p.expected_images),
+    c.Complete: lambda s, a, p: s.acquisition.complete(a, p.step_id, _dose(p.dose), p.expected_images),
     c.Discontinue: lambda s, a, p: s.acquisition.discontinue(a, p.step_id, p.reason),
     c.Verify: lambda s, a, p: s.acquisition.verify(a, p.step_id, p.reason),
-    c.Attach: lambda s, a, p: s.acquisition.attach(a, p.study_id, p.step_id, p.reason),
-    c.Unmatched: lambda s, a, _p: s.acquisition.unmatched(a),
+    c.Attach: lambda s, a, p: s.reconciliation.attach(a, p.study_id, p.step_id, p.reason),
+    c.Unmatched: lambda s, a, _p: s.reconciliation.unmatched(a),
     c.StudiesOf: lambda s, a, p: s.studies.of_step(a, p.step_id),
     c.Printers: lambda s, _a, _p: s.printing.printers(),
     c.PrintJobs: lambda s, a, p: s.printing.jobs(a, p.limit),
     c.RetryJob: lambda s, a, p: s.printing.retry(a, p.job_id),
+    c.ReprintJob: lambda s, a, p: s.printing.reprint(a, p.job_id),
     c.CancelJob: lambda s, a, p: s.printing.cancel(a, p.job_id),
     c.DivertJob: lambda s, a, p: s.printing.divert(a, p.job_id, p.printer),
-    c.SavePrinter: lambda s, a, p: s.printing.save_printer(a, p.printer),
-    c.PrintLabel: lambda s, a, p: s.paper.print_label(a, p.step_id, p.printer),
-    c.PrintConvocation: lambda s, a, p: s.paper.print_convocation(a, p.step_id, p.printer),
+    c.SavePrinter: for_administrators(lambda s, a, p: s.printing.save_printer(a, p.printer)),
+    c.PrintLabel: lambda s, a, p: s.paper.print_label(a, p.step_id, p.printer, key=p.idempotency_key),
+    c.PrintConvocation: lambda s, a, p: s.paper.print_convocation(a, p.step_id, p.printer, p.idempotency_key),
     c.Status: lambda s, _a, _p: s.status(),
-    c.VerifyAudit: lambda s, _a, _p: s.audit.verify(),
-    c.Users: lambda s, a, _p: s.people.users(a),
-    c.AddUser: lambda s, a, p: s.people.add_user(a, p.user, p.password, p.pin),
-    c.RemoveUser: lambda s, a, p: s.people.remove_user(a, p.login),
+    c.VerifyAudit: for_administrators(lambda s, _a, _p: s.audit.verify()),
+    c.Users: for_administrators(lambda s, a, _p: s.people.users(a)),
+    c.AddUser: for_administrators(lambda s, a, p: s.people.add_user(a, p.user, p.password, p.pin)),
+    c.RemoveUser: for_administrators(lambda s, a, p: s.people.remove_user(a, p.login)),
     c.Devices: lambda s, _a, _p: s.devices.all(),
-    c.SaveDevice: lambda s, a, p: s.devices.save(a, p.device),
-    c.RemoveDevice: lambda s, a, p: s.devices.remove(a, p.ae_title),
+    c.SaveDevice: for_administrators(lambda s, a, p: s.devices.save(a, p.device)),
+    c.RemoveDevice: for_administrators(lambda s, a, p: s.devices.remove(a, p.ae_title)),
 }

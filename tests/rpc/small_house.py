@@ -84,15 +84,23 @@ class Events:
             subscriber(fresh)
 
 
+@dataclass(frozen=True)
+class Configured:
+    site: Site = field(default_factory=Site)
+
+
 @dataclass
 class House:
     """What the door needs of the services. `acts` records who did what; `gate` holds the verb `wait`."""
 
-    site: Site = field(default_factory=Site)
+    config: Configured = field(default_factory=lambda: Configured())
     people: People = field(default_factory=People)
     events: Events = field(default_factory=Events)
     acts: list[tuple[Actor, str]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+
+    def release_thread(self) -> None:
+        """A thread of the door ended."""
 
     def say(self, actor: Actor, word: str) -> str:
         self.acts.append((actor, word))
