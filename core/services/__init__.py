@@ -13,7 +13,7 @@ from typing import Any
 from core.archive.disk import Disk
 from core.archive.store import Archive
 from core.clock import Clock, SystemClock
-from core.config import Config
+from core.config import Config, Site
 from core.imaging.imaging import Imaging
 from core.index.audit import load_key
 from core.index.opening import open_index
@@ -74,6 +74,10 @@ class Services:
     @property
     def config(self) -> Config:
         return self.kit.config
+
+    @property
+    def site(self) -> Site:
+        return self.kit.config.site
 
     def today(self) -> date:
         return self.kit.today()
