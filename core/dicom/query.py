@@ -24,12 +24,13 @@ from core.model.query import StudyQuery
 from core.model.study import StudyLine
 
 LEVEL: Final = 0x00080052
+RETRIEVE_AE: Final = 0x00080054
 STUDY_UID: Final = 0x0020000D
 MODALITIES: Final = 0x00080061
 SELECTIVE_LIMIT: Final = 5000  # answers to a query with a selective key
 _SELECTIVE_DAYS: Final = 31
 _SELECTIVE_LETTERS: Final = 3
-_NOT_KEYS: Final = frozenset({LEVEL, dataset.SPECIFIC_CHARACTER_SET, 0x00080054, 0x00080056})
+_NOT_KEYS: Final = frozenset({LEVEL, dataset.SPECIFIC_CHARACTER_SET, RETRIEVE_AE})
 
 
 class Studies(Protocol):
@@ -58,7 +59,7 @@ COLUMNS: Final[tuple[Answer[StudyLine], ...]] = (
     Column(0x00100030, "DA", lambda study: study.patient_birth_date),
     Column(0x00100040, "CS", lambda study: study.patient_sex),
     Column(STUDY_UID, "UI", lambda study: study.study_instance_uid, always=True),
-    Column(0x00200010, "SH", lambda study: study.accession_number),
+    Column(0x00200010, "SH", answers.nothing),
     Column(0x00201206, "IS", lambda study: str(study.series)),
     Column(0x00201208, "IS", lambda study: str(study.instances)),
 )
@@ -148,7 +149,7 @@ class Speller:
         device = request.caller.device
         self._encoder = Encoder(device.charset if device else "ISO_IR 192")
         self._syntax = request.context.transfer_syntax
-        where = Column[StudyLine](0x00080054, "AE", lambda _study: title, always=True)
+        where: Answer[StudyLine] = Column(RETRIEVE_AE, "AE", lambda _study: title, always=True)
         self._columns = answers.chosen((*COLUMNS, where), keys.tags)
         declared = self._encoder.declared.encode()
         self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
