@@ -49,7 +49,7 @@ def back_up(house: House, actor: Actor, folder: str) -> Copied:
     def act(unit: Unit) -> None:
         unit.audit(actor, "backup", str(target))
 
-    house.index.writer.do(act)
+    house.services.kit.index.writer.do(act)
     return Copied(str(target), (target / INDEX).stat().st_size)
 
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 from core.config import Config
 from install.doors import OpenDoor, close_all, open_all
-from install.house import open_house
+from install.house import House, open_house
 from install.notify import notify, watchdog_seconds
 from install.plans import plans
 
@@ -22,10 +22,11 @@ def run(config: Config, say: Callable[[str], object]) -> None:
     leaving = threading.Event()
     with _signals(leaving), open_house(config) as house:
         doors = open_all(plans(house), config)
+        house.services.ports.doors = lambda: {door.name: door.address for door in doors if door.address}
         try:
             say(ready_line(doors))
             notify("READY=1")
-            _wait(leaving)
+            _wait(leaving, house)
         finally:
             notify("STOPPING=1")
             close_all(doors)
@@ -37,10 +38,11 @@ def ready_line(doors: list[OpenDoor]) -> str:
     return " ".join(["prêt", *(f"{name}={addresses[name]}" for name in LISTENING if name in addresses)])
 
 
-def _wait(leaving: threading.Event) -> None:
+def _wait(leaving: threading.Event, house: House) -> None:
+    """Until asked to leave; systemd hears a beat only while the writer answers."""
     beat = watchdog_seconds()
     while not leaving.wait(beat):
-        notify("WATCHDOG=1")
+        house.services.kit.index.writer.submit(lambda unit: None).add_done_callback(lambda done: notify("WATCHDOG=1"))
 
 
 @contextmanager

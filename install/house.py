@@ -1,4 +1,4 @@
-"""What is open behind the doors: the lock, the index, the archive, the imaging workers, the services.
+"""What is open behind the doors: the lock, the imaging workers, the services with what leaves the box plugged in.
 
 The box opens doors on it; a command that works while the box is stopped uses it alone.
 """
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from core.archive.store import Archive
 from core.clock import Clock, SystemClock
 from core.config import Config
+from core.dicom.header import walk
+from core.dicom.send import DicomSender
 from core.imaging.imaging import Imaging
-from core.index.audit import load_key
-from core.index.opening import Index, open_index
-from core.services import Services
+from core.model.received import ReceivedHeader
+from core.services import Services, open_services
 from core.services.ports import Ports
 from install import one_server
+from printers.pages.press import Press
 
 MIB = 1024 * 1024
 
@@ -28,10 +29,6 @@ class House:
 
     config: Config
     clock: Clock
-    index: Index
-    archive: Archive
-    imaging: Imaging
-    ports: Ports
     services: Services
 
 
@@ -41,20 +38,28 @@ def open_house(config: Config, clock: Clock | None = None) -> Iterator[House]:
     clock = clock or SystemClock()
     with ExitStack() as stack:
         stack.enter_context(one_server.hold(config.data))
-        index = open_index(config.data, clock, config.replica.role)
-        stack.callback(index.close)
-        archive = Archive(config.data, load_key(config.data / "secrets" / "archive.key"), index.epoch, clock)
-        imaging = open_imaging(config)
+        imaging = _imaging(config)
         stack.callback(imaging.close)
-        ports = Ports()
-        services = Services.open(index, archive, imaging, clock, config, ports)
-        yield House(config, clock, index, archive, imaging, ports, services)
+        services = open_services(config, _ports(config, clock), clock, imaging)
+        stack.callback(services.close)
+        services.recover()
+        yield House(config, clock, services)
 
 
-def open_imaging(config: Config) -> Imaging:
+def _imaging(config: Config) -> Imaging:
     return Imaging(
         config.data / "cache",
         disk_cache_bytes=config.imaging.cache_mb * MIB,
         memory_bytes=config.imaging.memory_mb * MIB,
         deadline_s=config.imaging.deadline_s,
     )
+
+
+def _ports(config: Config, clock: Clock) -> Ports:
+    """What leaves the box: implemented on the floors above the services."""
+    sender = DicomSender(config.dicom.ae_title, clock)
+    return Ports(echo=sender.echo, send_files=sender.send_files, read_header=_header, pages=Press(config.site))
+
+
+def _header(dataset: bytes | memoryview, transfer_syntax: str) -> ReceivedHeader:
+    return walk(dataset, transfer_syntax)

@@ -22,10 +22,12 @@ def verify_files(house: House, actor: Actor) -> Checked:
     files = size = 0
     for path, expected_size, sha256 in _promised():
         files, size = files + 1, size + expected_size
-        if (what := _fault(house.archive.absolute(path), expected_size, sha256)) and len(faults) < MOST_FAULTS:
+        if (what := _fault(house.services.kit.archive.absolute(path), expected_size, sha256)) and len(
+            faults
+        ) < MOST_FAULTS:
             faults.append(FileFault(path, what))
     known = {path for path, _size, _sha256 in _promised()}
-    for path in house.archive.walk():
+    for path in house.services.kit.archive.walk():
         if path not in known and not _arrived_since(path) and len(faults) < MOST_FAULTS:
             faults.append(FileFault(path, "unknown"))
 
@@ -34,7 +36,7 @@ def verify_files(house: House, actor: Actor) -> Checked:
             actor, "verify_files", "archive", outcome="failed" if faults else "ok", files=files, faults=len(faults)
         )
 
-    house.index.writer.do(act)
+    house.services.kit.index.writer.do(act)
     return Checked(files, size, tuple(faults))
 
 

@@ -1,0 +1,19 @@
+"""Every door of the box, in the order they open; they close in reverse: what receives closes before what sends."""
+
+from __future__ import annotations
+
+from install.doors import Plan
+from install.house import House
+from install.wiring import dicom, hl7, printing, rpc, timers, web
+
+
+def plans(house: House) -> list[Plan]:
+    return [
+        hl7.plan_out(house),
+        printing.plan(house),
+        timers.plan(house),
+        rpc.plan(house),
+        web.plan(house),
+        hl7.plan_in(house),
+        dicom.plan(house),
+    ]
