@@ -1,0 +1,38 @@
+"""What waits for a radiologist: urgent exams first, then the longest waiting."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from core.i18n import _
+from core.model.step import Flag
+from core.model.worklist import ExamLine
+from kiosk import live
+from kiosk.access import go
+from kiosk.fragments import render
+from kiosk.surroundings import actor, services
+
+door = Blueprint("reading", __name__)
+
+
+@door.get("/lecture")
+def page() -> Response:
+    now = live.watch(("reading",))
+    if now.is_unchanged():
+        return now.unchanged()
+    lines = services().reports.reading_list(actor())
+    urgent = [line for line in lines if is_urgent(line)]
+    others = [line for line in lines if not is_urgent(line)]
+    groups = [(title, held) for title, held in ((_("Urgences"), urgent), (_("À lire"), others)) if held]
+    return now.tagged(render("reading/page.html", block="rows", groups=groups, live=now, count=len(lines)))
+
+
+def is_urgent(line: ExamLine) -> bool:
+    return line.urgency in ("U", "V") or Flag.URGENT in line.flags
+
+
+@door.post("/lecture/<int:step_id>/ouvrir")
+def open_exam(step_id: int) -> Response:
+    """Takes the exam to read: others see who holds it, for half an hour after the last keystroke."""
+    services().reports.open(actor(), step_id)
+    return go("desk.page", step_id=step_id)

@@ -1,0 +1,73 @@
+"""The box in one glance: doors, counts, queues, second building, disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flask import Blueprint, Response
+
+from core.i18n import _
+from core.model.people import Role
+from kiosk.fragments import render
+from kiosk.surroundings import actor, kiosk, services
+
+door = Blueprint("state", __name__)
+
+
+@door.get("/etat")
+def page() -> Response:
+    status = kiosk().status.value()
+    reports = kiosk().csp.total() if actor().is_any(Role.ADMINISTRATOR) else None
+    return render(
+        "state/page.html", block="state", groups=list(grouped(status)), csp=reports, at=services().clock.now()
+    )
+
+
+def grouped(status: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """(title, rows of (label, value)) in French; what has no label yet is shown under its own key."""
+    plain = [(label(key), shown(value)) for key, value in status.items() if not isinstance(value, Mapping)]
+    yield _("Serveur"), plain
+    for key, value in status.items():
+        if isinstance(value, Mapping) and value:
+            yield label(key), [(label(inner), shown(each)) for inner, each in value.items()]
+
+
+def label(key: str) -> str:
+    return {
+        "version": _("Version"),
+        "uptime_s": _("En marche depuis (s)"),
+        "doors": _("Portes"),
+        "patients": _("Patients"),
+        "studies": _("Études"),
+        "series": _("Séries"),
+        "instances": _("Images"),
+        "quarantined": _("Objets mis de côté"),
+        "hl7": _("Messages HL7"),
+        "received": _("Reçus"),
+        "applied": _("Appliqués"),
+        "dead": _("Abandonnés"),
+        "outbox": _("Envois"),
+        "queued": _("En attente"),
+        "failed": _("En échec"),
+        "print": _("Impressions"),
+        "replica": _("Second bâtiment"),
+        "role": _("Rôle"),
+        "lag_seq": _("Retard (écritures)"),
+        "lag_s": _("Retard (s)"),
+        "disk": _("Disque"),
+        "free_bytes": _("Place libre"),
+        "days_left": _("Jours restants"),
+    }.get(key, key)
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("oui") if value else _("non")
+    if value in ("primary", "replica"):
+        return _("site principal") if value == "primary" else _("copie")
+    if isinstance(value, int) and abs(value) >= 10**9:
+        return _("%s Go") % f"{value / 1e9:.1f}".replace(".", ",")
+    return str(value)

@@ -1,0 +1,133 @@
+// Wheel, keys and mouse on a viewer whose every address also works without this file.
+(() => {
+  "use strict";
+  const SLOW_MS = 250;
+  const KEYS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -1e6, End: 1e6 };
+
+  function start(box) {
+    const find = (selector) => box.querySelector(selector);
+    const img = find("[data-frame]"), picture = find("[data-picture]");
+    if (!img || box.dataset.started) return;
+    box.dataset.started = "1";
+    const url = new URL(img.src), total = Number(box.dataset.total);
+    let number = Number(box.dataset.number), c = parseFloat(box.dataset.c), w = parseFloat(box.dataset.w);
+    let images = null, forward = 1, sent = 0, loading = !img.complete, timer = 0, ahead = [];
+    const centre = () => picture.scrollTo(
+      (picture.scrollWidth - picture.clientWidth) / 2, (picture.scrollHeight - picture.clientHeight) / 2);
+    if (img.complete) centre(); else img.addEventListener("load", centre, { once: true });
+    fetch(box.dataset.images).then((r) => r.json()).then((found) => { images = found.images; preload(); }).catch(() => {});
+
+    const source = (n) => {
+      url.pathname = `/img/${images[n - 1][0]}/frame`;
+      url.searchParams.set("f", images[n - 1][1]);
+      return url.href;
+    };
+
+    // The newest wish wins: a picture that comes quickly is shown, a slow one that is no longer wanted is given up.
+    function draw() {
+      const wait = SLOW_MS - (performance.now() - sent);
+      clearTimeout(timer);
+      if (loading && wait > 0) { timer = setTimeout(draw, wait); return; }
+      const wanted = source(number);
+      if (wanted === img.src) return;
+      for (const early of ahead) early.src = "";
+      ahead = [];
+      loading = true;
+      sent = performance.now();
+      img.src = wanted;
+    }
+
+    function preload() {
+      for (const n of [number + forward, number + 2 * forward, number - forward]) {
+        if (n < 1 || n > total) continue;
+        ahead.push(new Image());
+        ahead[ahead.length - 1].src = source(n);
+      }
+    }
+
+    img.addEventListener("load", () => {
+      loading = false;
+      if (images) { if (source(number) === img.src) preload(); else draw(); }
+    });
+    img.addEventListener("error", () => { loading = false; });
+    img.addEventListener("dragstart", (event) => event.preventDefault());
+
+    function go(by) {
+      const next = Math.min(Math.max(number + by, 1), total);
+      if (!images || next === number) return;
+      forward = next > number ? 1 : -1;
+      number = next;
+      find("[data-count]").textContent = `${number} / ${total}`;
+      for (const link of box.querySelectorAll("[data-step]")) {
+        const to = number + Number(link.dataset.step);
+        link.setAttribute("aria-disabled", to < 1 || to > total);
+      }
+      remember({ image: number });
+      draw();
+    }
+
+    function look(middle, width) {
+      if (!images || !(width >= 1) || !isFinite(middle)) return;
+      [c, w] = [middle, width].map((value) => Math.round(value * 10) / 10);
+      const values = { c, w };
+      for (const name in values) {
+        find(`[name=${name}]`).value = values[name];
+        url.searchParams.set(name, values[name]);
+      }
+      for (const link of box.querySelectorAll(".presets [aria-current]")) link.removeAttribute("aria-current");
+      remember(values);
+      draw();
+    }
+
+    // The address bar and the links follow, so that reloading or enlarging shows the same picture.
+    function remember(values) {
+      values.serie = box.dataset.serie;
+      const follow = (address, names) => {
+        const to = new URL(address, location);
+        names.forEach((name) => to.searchParams.set(name, values[name]));
+        return to.pathname + to.search;
+      };
+      const names = Object.keys(values);
+      history.replaceState(null, "", follow(location.href, names));
+      if (find("[name=image]")) find("[name=image]").value = number;
+      for (const link of box.querySelectorAll(".zooms a")) link.href = follow(link.href, names);
+    }
+
+    box.addEventListener("click", (event) => {
+      const link = event.target.closest("[data-step], .presets a");
+      if (!link || event.ctrlKey || !images) return;
+      const asked = new URL(link.href).searchParams;
+      if (link.dataset.step) go(Number(link.dataset.step));
+      else if (!asked.has("w")) return;
+      else {
+        look(Number(asked.get("c")), Number(asked.get("w")));
+        link.setAttribute("aria-current", "true");
+      }
+      event.preventDefault();
+    });
+    box.addEventListener("submit", (event) => {
+      event.preventDefault();
+      look(...["c", "w"].map((name) => parseFloat(find(`[name=${name}]`).value.replace(",", "."))));
+    });
+    picture.addEventListener("wheel", (event) => { event.preventDefault(); go(Math.sign(event.deltaY)); }, { passive: false });
+    picture.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || event.target !== img || !isFinite(w)) return;
+      const [x, y, c0, w0] = [event.clientX, event.clientY, c, w];
+      picture.setPointerCapture(event.pointerId);
+      picture.onpointermove = (move) =>
+        look(c0 + (move.clientY - y) * w0 / 300, Math.max(1, w0 * (1 + (move.clientX - x) / 300)));
+      picture.onpointerup = picture.onpointercancel = () => { picture.onpointermove = null; };
+    });
+    document.addEventListener("keydown", (event) => {
+      if (!box.isConnected || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select")) return;
+      if (event.key in KEYS) { event.preventDefault(); go(KEYS[event.key]); }
+    });
+  }
+
+  const all = () => document.querySelectorAll("[data-viewer]").forEach(start);
+  all();
+  document.body.addEventListener("htmx:afterSettle", all);
+  document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.elt.matches(".zooms a")) detail.path = detail.elt.getAttribute("href");
+  });
+})();
