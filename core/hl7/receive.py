@@ -63,17 +63,19 @@ class Receiver:
         clock: Clock,
         zone: tzinfo,
         unknown_senders: str = "reject",
+        authority: str = "",
     ) -> None:
         self._inbox = inbox
         self._senders = senders
         self._clock = clock
         self._zone = zone
         self._unknown = unknown_senders
+        self._authority = authority
         self._serial = itertools.count(1)
 
     def admit(self, address: str) -> Sender | None:
         """Who calls; None, and a security event, when nobody we listen to."""
-        sender = find(self._senders(), address, self._unknown)
+        sender = find(self._senders(), address, self._unknown, self._authority)
         if sender is None:
             self.alert(address, "unknown sender")
         return sender
@@ -114,7 +116,7 @@ class Receiver:
         envelope = _envelope(raw, header, sender, address)
         try:
             if sender.quarantined:
-                self._inbox.set_aside(actor, envelope, InboxState.QUARANTINED, "unknown sender")
+                self._inbox.set_aside(actor, envelope, InboxState.QUARANTINED, _("expéditeur inconnu"))
                 return Verdict("AA", warnings=(_("Expéditeur inconnu : message gardé, non appliqué"),))
             message = self._translate(raw, frame, sender, envelope)
             return _verdict(self._inbox.receive(actor, message))
@@ -128,7 +130,7 @@ class Receiver:
 
     def _set_aside(self, actor: Actor, envelope: HisMessage, error: BadMessage) -> Verdict:
         try:
-            self._inbox.set_aside(actor, envelope, InboxState.REFUSED, error.reason)
+            self._inbox.set_aside(actor, envelope, InboxState.REFUSED, str(error))
         except Exception as fault:
             log.exception("hl7: refused message not kept")
             return verdict_of(fault)
@@ -162,6 +164,9 @@ def check_header(message: Message, sender: Sender) -> None:
         raise _refused(refusals.PROCESSING_ID, sentence, 11)
     if not message.control_id:
         raise _refused(refusals.REQUIRED, _("MSH-10 absent : message sans numéro"), 10)
+    for field, expected in ((3, sender.application), (4, sender.facility)):
+        if expected and message.header.at(field) != expected:
+            raise _refused(refusals.UNTRUSTED, _("MSH-%d : %s attendu") % (field, expected), field)
     if not sender.may_send(named):
         raise _refused(refusals.UNTRUSTED, _("Cet expéditeur n'a pas le droit d'envoyer %s") % spoken, 9)
 
@@ -225,4 +230,4 @@ def _verdict(applied: Applied) -> Verdict:
 
 
 def _actor(name: str, address: str) -> Actor:
-    return Actor.system(name, f"hl7 {address}")
+    return Actor.system(name, f"hl7 {name}@{address}")

@@ -57,8 +57,7 @@ class Result:
     study_instance_uid: str
     sections: tuple[tuple[str, str], ...]  # (section of core.model.report, text)
     reported_at: datetime
-    signer_family: str = ""
-    signer_given: str = ""
+    signer: str = ""  # full name
     operator: str = ""
     placer_number: str = ""
     placer_authority: str = ""
@@ -223,7 +222,7 @@ def _request(result: Result, origin: Origin, zone: tzinfo) -> Fields:
         22: dates.spell(result.reported_at, zone),
         24: result.modality,
         25: result.status.of_order,
-        32: (("", result.signer_family, result.signer_given),),
+        32: (("", result.signer),),
         34: (("", result.operator),),
     }
 

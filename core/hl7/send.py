@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from core.errors import BadMessage, Unreachable, YelenError
 from core.hl7.client import MllpClient, Reply
 from core.i18n import _
 from core.model.device import Destination
+from core.model.outbox import Letter
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,8 @@ _LONGEST_PAUSE = 600.0
 _LOOK_AGAIN = 1.0  # seconds between two looks at an outbox that nobody woke us for
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """The next message of a lane. payload: its bytes when it was written before. attempts, refusals: so far."""
-
-    id: int
-    control_id: str
-    attempts: int = 0
-    refusals: int = 0
-    payload: bytes = b""
-
-
 class Outbox(Protocol):
-    """The rows, as services keep them: every method is one committed act."""
+    """The rows, as `core.services.outbox` keeps them: every method that changes one is one committed act."""
 
     def destinations(self) -> Sequence[Destination]: ...
 
@@ -152,6 +141,7 @@ class _Runner(threading.Thread):
             if not self._delivered():
                 self._office.rest(news)
         self.route.client.close()
+        self._office.release()
 
     def _delivered(self) -> bool:
         try:
@@ -168,7 +158,15 @@ class _Runner(threading.Thread):
 class OutboxSender:
     """Keeps one thread for each active destination, following the rows of the registry."""
 
-    def __init__(self, outbox: Outbox, write: Callable[[Letter, Destination], bytes], clock: Clock) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        write: Callable[[Letter, Destination], bytes],
+        clock: Clock,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        """release: called at the end of each thread."""
+        self.release = release
         self._outbox = outbox
         self._write = write
         self._clock = clock
@@ -216,6 +214,7 @@ class OutboxSender:
             except Exception:  # the door: the registry will be asked again
                 log.exception("hl7 outbox: destinations not read")
             self.rest(news)
+        self.release()
 
     def _match(self, wanted: dict[str, Destination]) -> None:
         """A thread for every destination, a new one when its row changed."""

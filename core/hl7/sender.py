@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from core.hl7.limits import DEFAULT, Limits
 from core.hl7.text import WESTERN, Charsets
+from core.model.device import HisSender
 
 ANY_EVENT: frozenset[str] = frozenset()
 
@@ -16,14 +17,18 @@ ANY_EVENT: frozenset[str] = frozenset()
 class Sender:
     """One declared sender.
 
-    authorities: assigning authorities whose numbers it may give; the first is its own, used when PID-3 names none.
-    Empty: every authority is believed. events: `ADT^A40`, `ORM^O01`, … that it may send; empty: all that we know.
-    sexes: what it writes in PID-8 besides table 0001, such as {"1": "M"}. local_code: exam code from OBR-4.4 to 4.6.
+    application, facility: what it must say in MSH-3.1 and MSH-4.1, when not empty. authorities: those whose numbers
+    it may give; empty: every authority is believed. default_authority: of a number that names none, unless it has
+    authorities of its own. events: `ADT^A40`, `ORM^O01`, … that it may send; empty: all that we know. sexes: what it
+    writes in PID-8 besides table 0001, such as {"1": "M"}. local_code: exam code from OBR-4.4 to 4.6.
     """
 
     name: str
     addresses: tuple[str, ...] = ()
+    application: str = ""
+    facility: str = ""
     authorities: tuple[str, ...] = ()
+    default_authority: str = ""
     events: frozenset[str] = ANY_EVENT
     processing_id: str = ""  # P, T or D; empty: any
     default_version: str = "2.3.1"
@@ -37,7 +42,7 @@ class Sender:
 
     @property
     def authority(self) -> str:
-        return self.authorities[0] if self.authorities else ""
+        return self.authorities[0] if self.authorities else self.default_authority
 
     def trusts(self, authority: str) -> bool:
         return not self.authorities or authority in self.authorities
@@ -47,6 +52,21 @@ class Sender:
 
     def calls_from(self, address: str) -> bool:
         return plain_address(address) in {plain_address(known) for known in self.addresses}
+
+
+def of_row(row: HisSender, processing_id: str, authority: str) -> Sender:
+    """A row of the registry. authority: the site's own, of numbers that name none."""
+    return Sender(
+        name=row.name,
+        addresses=row.addresses,
+        application=row.application,
+        facility=row.facility,
+        authorities=(row.authority,) if row.authority else (),
+        default_authority=authority,
+        processing_id=processing_id,
+        default_version=row.default_version,
+        charsets=Charsets(fallback=row.fallback_charset),
+    )
 
 
 def plain_address(address: str) -> str:
@@ -59,18 +79,18 @@ def plain_address(address: str) -> str:
     return str(mapped or parsed)
 
 
-def find(senders: Iterable[Sender], address: str, unknown: str = "reject") -> Sender | None:
+def find(senders: Iterable[Sender], address: str, unknown: str = "reject", authority: str = "") -> Sender | None:
     """Who calls from this address; None when it is refused.
 
-    unknown: `reject`, `quarantine`, or `accept`, which holds for loopback addresses only.
+    unknown: `reject`, `quarantine`, or `accept`, which holds for loopback addresses only. authority: the site's own.
     """
     for sender in senders:
         if sender.calls_from(address):
             return sender
     if unknown == "quarantine":
-        return Sender(address, (address,), quarantined=True)
+        return Sender(address, (address,), default_authority=authority, quarantined=True)
     if unknown == "accept" and is_loopback(address):
-        return Sender(address, (address,))
+        return Sender(address, (address,), default_authority=authority)
     return None
 
 

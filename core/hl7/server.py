@@ -12,6 +12,7 @@ import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,8 +61,15 @@ class MllpServer:
     """Listens from construction; serves from `start` to `stop`."""
 
     def __init__(
-        self, door: Door, clock: Clock, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+        self,
+        door: Door,
+        clock: Clock,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
+        """port: 0 takes any free one. release: called at the end of each thread. Raises `OSError`."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=64)
         self._listener.settimeout(_TICK)
@@ -69,6 +77,7 @@ class MllpServer:
         self._door = door
         self._clock = clock
         self._tls = tls
+        self._release = release
         self._connections: set[_Connection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -110,6 +119,7 @@ class MllpServer:
             else:
                 self._welcome(sock, plain_address(address[0]))
             self.sweep()
+        self._release()
 
     def sweep(self) -> None:
         """Cut every connection that has waited longer than its sender may."""
@@ -166,6 +176,7 @@ class MllpServer:
             connection.sock.close()
         if connection.late and connection.mid_frame:
             self._door.alert(connection.address, "message too slow")
+        self._release()
 
     def _converse(self, connection: _Connection) -> None:
         deframer = Deframer(connection.sender.limits)

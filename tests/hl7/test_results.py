@@ -36,8 +36,7 @@ RESULT = Result(
         ("conclusion", "Normal."),
     ),
     reported_at=datetime(2026, 7, 27, 9, 15, tzinfo=UTC),
-    signer_family="SANOU",
-    signer_given="Awa",
+    signer="Dr Awa SANOU",
     operator="TRAORÉ",
     placer_number="D77",
     placer_authority="SIH",
@@ -73,7 +72,7 @@ def test_a_signed_report_says_who_what_and_which_study() -> None:
     obr = parsed.segment("OBR")
     assert [str(obr(n)) for n in (2, 3, 4, 16, 18, 19, 20, 24, 25, 32, 34)] == [
         "D77^SIH", "26-000508^YELEN", "THX^Radiographie du thorax^L", "^Dr KABORÉ", "26-000508", "RP1", "ST1", "DX",
-        "F", "&SANOU&Awa", "&TRAORÉ",
+        "F", "&Dr Awa SANOU", "&TRAORÉ",
     ]  # fmt: skip
     assert [str(parsed.segment("ORC")(n)) for n in (1, 2, 3)] == ["RE", "D77^SIH", "26-000508^YELEN"]
 

@@ -17,8 +17,9 @@ from core.clock import SetClock
 from core.errors import BadMessage, Unreachable
 from core.hl7.client import MllpClient
 from core.hl7.framing import Deframer, frame
-from core.hl7.send import Letter, OutboxSender, Route, pause
+from core.hl7.send import OutboxSender, Route, pause
 from core.model.device import Destination
+from core.model.outbox import Letter
 from tests.hl7.ward import NOW
 
 
