@@ -24,7 +24,7 @@ class FolderPrinter:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             return PrinterState(Condition.AWAY, ("folder",), _unwritable(error))
-        return PrinterState(Condition.OK)
+        return PrinterState(Condition.OK, (), _("ok"))
 
     def send(self, job: PrintJob, document: bytes) -> News:
         try:

@@ -104,7 +104,7 @@ class LabelPrinter:
         if status is None:
             return News(Fate.DONE, _("cette imprimante ne dit pas son état"))
         if status.waiting:
-            return News(Fate.PRINTING, _state_of(status).sentence)
+            return News(Fate.PRINTING, _state_of(status).sentence if status.needs_a_hand else "")
         return News(Fate.DONE)
 
     def find(self, job: PrintJob) -> News:
@@ -157,7 +157,7 @@ def _pushed(line: socket.socket, document: bytes) -> News:
 
 def _state_of(status: HostStatus | None) -> PrinterState:
     if status is None:
-        return PrinterState(Condition.OK, (), "")
+        return PrinterState(Condition.OK, (), _("ne dit pas son état"))
     flags = {
         "media-empty": (status.paper_out, _("étiquettes épuisées")),
         "cover-open": (status.head_open, _("tête ouverte")),
@@ -166,4 +166,4 @@ def _state_of(status: HostStatus | None) -> PrinterState:
     }
     raised = {reason: sentence for reason, (up, sentence) in flags.items() if up}
     condition = Condition.STOPPED if raised else Condition.OK
-    return PrinterState(condition, tuple(raised), ", ".join(raised.values()))
+    return PrinterState(condition, tuple(raised), ", ".join(raised.values()) or _("ok"))

@@ -201,13 +201,14 @@ class Printing:
     # The runner
 
     def head(self, printer: str) -> PrintJob | None:
-        """The printer's oldest job that is neither over nor waiting for a person's decision."""
+        """The printer's oldest job that is neither over nor waiting for a person's decision.
+
+        Its `next_at` is for the screen only: the runner counts its waits on the monotonic clock.
+        """
         open_jobs = JobRow.state.not_in([str(s) for s in OVER])
         decided = ~((JobRow.state == str(PrintState.UNKNOWN)) & JobRow.reason.startswith(FOR_A_PERSON))
         row = JobRow.select().where(JobRow.printer == printer, open_jobs, decided).order_by(JobRow.id).first()
-        if row is None or (row.next_at is not None and row.next_at > self._kit.now()):
-            return None
-        return job_of(row, self._kit)
+        return None if row is None else job_of(row, self._kit)
 
     def withdrawn(self, printer: str) -> list[PrintJob]:
         """Cancelled jobs that this printer has taken and was not told about."""

@@ -107,13 +107,20 @@ def spoken(reasons: tuple[str, ...]) -> str:
 def printer_state(printer: Group) -> PrinterState:
     """The printer's own attributes, summed up."""
     reasons = printer.words("printer-state-reasons")
-    message = " ".join(printer.words("printer-state-message")[:1])
+    condition = _condition(printer, reasons)
     return PrinterState(
-        condition=_condition(printer, reasons),
+        condition=condition,
         reasons=tuple(reason for reason in reasons if reason != "none"),
-        sentence=spoken(reasons) or (message if printer.number("printer-state") == STOPPED else ""),
+        sentence=spoken(reasons) or _by_itself(condition, printer),
         media_ready=printer.words("media-ready"),
     )
+
+
+def _by_itself(condition: Condition, printer: Group) -> str:
+    """A state without a reason."""
+    if condition is Condition.STOPPED:
+        return " ".join(printer.words("printer-state-message")[:1]) or _("arrêtée")
+    return _("imprime") if condition is Condition.BUSY else _("ok")
 
 
 def _condition(printer: Group, reasons: tuple[str, ...]) -> Condition:

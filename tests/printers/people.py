@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from core.model.printing import PaperKind, PrintJob, PrintState
@@ -66,12 +66,16 @@ class MemoryQueue:
     def asks_a_person(self, number: int) -> bool:
         return number in self._for_a_person
 
+    def resume(self, number: int) -> None:
+        """A person presses « relancer »."""
+        self.jobs[number] = replace(self.jobs[number], state=PrintState.QUEUED, next_at=None)
+
     def withdraw(self, number: int) -> None:
         """A person cancels it or diverts it elsewhere."""
         self._withdrawn.add(number)
         self.jobs[number] = replace(self.jobs[number], state=PrintState.CANCELLED)
 
-    # the verbs of printers.ports.PrintQueue
+    # The verbs of printers.ports.PrintQueue
 
     def head(self, printer: str) -> PrintJob | None:
         mine = [job for job in self.jobs.values() if job.printer == printer and job.state not in OVER]
@@ -103,7 +107,8 @@ class MemoryQueue:
         self._set(job, "cancelled", PrintState.CANCELLED, reason)
 
     def waiting(self, job: PrintJob, reason: str, retry_s: float) -> None:
-        self._set(job, "waiting", PrintState.QUEUED, reason)
+        next_at = datetime.now(UTC) + timedelta(seconds=retry_s) if retry_s else None
+        self._set(job, "waiting", PrintState.QUEUED, reason, next_at=next_at)
 
     def unknown(self, job: PrintJob, reason: str, for_a_person: bool) -> None:
         self._set(job, "unknown", PrintState.UNKNOWN, reason)

@@ -9,8 +9,8 @@ import pytest
 from core.clock import SetClock
 from core.model.printing import PaperKind, PrintState
 from printers.folder import FolderPrinter
+from printers.lane import Lane
 from printers.ports import Condition, Fate
-from printers.queue import Lane
 from tests.printers.people import PDF, MemoryQueue, PowerCut
 
 

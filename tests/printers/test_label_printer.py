@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from core.errors import BadInput, BadMessage
 from core.model.printing import PaperKind, PrintState
 from printers import zpl
+from printers.lane import Lane
 from printers.ports import Condition, Fate
-from printers.queue import Lane
 from printers.raw9100 import HostStatus, LabelPrinter, parse_status
 from tests.printers.paper import EXAM
 from tests.printers.people import MemoryQueue
@@ -85,8 +85,8 @@ def until(lane: Lane, true: Callable[[], bool]) -> None:
     for _step in range(200):
         if true():
             return
-        lane.hurry()
         lane.step()
+        lane._clock.advance(61)  # type: ignore[attr-defined]
     pytest.fail("never came true")
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from core.clock import SystemClock
+from core.clock import SetClock, SystemClock
 from core.model.printing import PrintState
 from printers.ipp.client import IppClient
 from printers.ipp.driver import IppPrinter
 from printers.ipp.message import GroupTag
+from printers.lane import Lane
 from printers.ports import Condition, Fate, name_at_printer
-from printers.queue import Lane
 from tests.peers.ippeveprinter import IppEvePrinter
 from tests.printers.people import PDF, MemoryQueue, PowerCut
 
@@ -27,17 +27,17 @@ def queue() -> MemoryQueue:
 
 
 @pytest.fixture
-def lane(laser: IppEvePrinter, queue: MemoryQueue, real_clock: SystemClock) -> Lane:
-    return Lane("LASER1", IppPrinter(laser.uri, real_clock), queue, real_clock)
+def lane(laser: IppEvePrinter, queue: MemoryQueue, clock: SetClock, real_clock: SystemClock) -> Lane:
+    return Lane("LASER1", IppPrinter(laser.uri, real_clock), queue, clock)
 
 
 def step_until(lane: Lane, true: Callable[[], bool]) -> None:
-    """Steps without waiting between them: each one asks the printer."""
+    """Steps with the lane's clock pushed on between them: each one asks the printer."""
     end = time.monotonic() + HANGING_S
     while not true():
         assert time.monotonic() < end, "the printer hangs"
-        lane.hurry()
         lane.step()
+        lane._clock.advance(61)  # type: ignore[attr-defined]
 
 
 def test_a_convocation_comes_out_once_and_is_done(lane: Lane, queue: MemoryQueue, laser: IppEvePrinter) -> None:
@@ -107,30 +107,30 @@ def test_a_document_that_the_printer_does_not_read_is_refused_before_it_leaves(
 
 
 def test_a_paper_that_the_printer_does_not_know_is_refused_in_words(
-    queue: MemoryQueue, laser: IppEvePrinter, real_clock: SystemClock
+    queue: MemoryQueue, laser: IppEvePrinter, clock: SetClock, real_clock: SystemClock
 ) -> None:
-    lane = Lane("LASER1", IppPrinter(laser.uri, real_clock, media="iso_a0_841x1189mm"), queue, real_clock)
+    lane = Lane("LASER1", IppPrinter(laser.uri, real_clock, media="iso_a0_841x1189mm"), queue, clock)
     number = queue.add()
     step_until(lane, lambda: queue.state_of(number) is PrintState.FAILED)
     assert "iso_a0_841x1189mm" in queue.reasons[number]
 
 
 def test_after_a_power_cut_during_sending_the_sheet_is_not_printed_again(
-    lane: Lane, queue: MemoryQueue, laser: IppEvePrinter, real_clock: SystemClock
+    lane: Lane, queue: MemoryQueue, laser: IppEvePrinter, clock: SetClock, real_clock: SystemClock
 ) -> None:
     queue.dies_at = "taken"
     number = queue.add()
     with pytest.raises(PowerCut):
         step_until(lane, lambda: False)
     assert queue.state_of(number) is PrintState.SENDING
-    woken_up = Lane("LASER1", IppPrinter(laser.uri, real_clock), queue, real_clock)
+    woken_up = Lane("LASER1", IppPrinter(laser.uri, real_clock), queue, clock)
     step_until(woken_up, lambda: queue.state_of(number) is PrintState.DONE)
     assert "unknown" in queue.history(number)
     assert len(list(laser.printed.iterdir())) == 1
 
 
 def test_an_answer_lost_on_the_line_is_not_a_second_sheet(
-    queue: MemoryQueue, laser: IppEvePrinter, real_clock: SystemClock
+    queue: MemoryQueue, laser: IppEvePrinter, clock: SetClock, real_clock: SystemClock
 ) -> None:
     number = queue.add()
     printer = IppPrinter(laser.uri, real_clock)
@@ -141,7 +141,7 @@ def test_an_answer_lost_on_the_line_is_not_a_second_sheet(
         return send(*arguments[:-1])  # type: ignore[arg-type]
 
     printer._client.print_job = send_into_the_dark  # type: ignore[assignment, method-assign]
-    lane = Lane("LASER1", printer, queue, real_clock)
+    lane = Lane("LASER1", printer, queue, clock)
     lane.step()
     assert queue.state_of(number) is PrintState.UNKNOWN
     laser.line.swallow_answers = False
@@ -180,8 +180,10 @@ def test_a_sheet_withdrawn_by_a_person_is_cancelled_at_the_printer(
     step_until(lane, lambda: printer.follow(queue.jobs[number]).fate is Fate.CANCELLED)
 
 
-def test_a_printer_that_is_off_is_away_and_the_sheet_waits(queue: MemoryQueue, real_clock: SystemClock) -> None:
-    lane = Lane("LASER1", IppPrinter("ipp://127.0.0.1:9/ipp/print", real_clock), queue, real_clock)
+def test_a_printer_that_is_off_is_away_and_the_sheet_waits(
+    queue: MemoryQueue, clock: SetClock, real_clock: SystemClock
+) -> None:
+    lane = Lane("LASER1", IppPrinter("ipp://127.0.0.1:9/ipp/print", real_clock), queue, clock)
     number = queue.add()
     lane.step()
     assert queue.state_of(number) is PrintState.QUEUED

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from core.clock import SetClock, SystemClock
-from core.model.printing import PrintJob, PrintState
+from core.model.printing import Printer, PrintJob, PrintState
+from printers.drivers import driver_for
+from printers.lane import WATCH_S, Lane
 from printers.payload import checked
 from printers.ports import Condition, Fate, News, PrinterState
-from printers.queue import WATCH_S, Lane, PrintRunner
+from printers.queue import PrintRunner
 from tests.printers.people import PDF, MemoryQueue
 
 HANGING_S = 30
@@ -95,11 +98,11 @@ def test_a_busy_printer_lets_nobody_pass(queue: MemoryQueue, clock: SetClock) ->
 
 
 def test_a_person_who_resumes_does_not_wait(queue: MemoryQueue, clock: SetClock) -> None:
-    queue.add()
+    number = queue.add()
     printer = Says([News(Fate.NOT_TAKEN)])
     lane = lane_of(printer, queue, clock)
     lane.step()
-    lane.hurry()
+    queue.resume(number)
     lane.step()
     assert len(printer.sent) == 2
 
@@ -208,6 +211,11 @@ def test_pjl_around_a_pdf_is_stripped() -> None:
     assert checked(wrapped, "application/pdf") == PDF
 
 
+def runner_of(printers: dict[str, Says], queue: MemoryQueue) -> PrintRunner:
+    declared = [Printer(name, "folder", name) for name in printers]
+    return PrintRunner(lambda: declared, lambda printer: printers[printer.name], queue, SystemClock())
+
+
 def test_the_runner_drains_every_printer_and_stops(queue: MemoryQueue) -> None:
     done = threading.Semaphore(0)
     queue_done = queue.done
@@ -218,7 +226,7 @@ def test_the_runner_drains_every_printer_and_stops(queue: MemoryQueue) -> None:
 
     queue.done = tell  # type: ignore[method-assign]
     jobs = [queue.add(printer=name) for name in ("LASER1", "ETIQ1", "LASER1")]
-    runner = PrintRunner({"LASER1": Says(), "ETIQ1": Says()}, queue, SystemClock())
+    runner = runner_of({"LASER1": Says(), "ETIQ1": Says()}, queue)
     runner.start()
     late = queue.add(printer="ETIQ1")
     runner.wake("ETIQ1")
@@ -244,10 +252,63 @@ def test_a_fault_of_ours_does_not_stop_the_printer_for_good(queue: MemoryQueue) 
         done.set()
 
     queue.document, queue.done = fails_once, tell  # type: ignore[method-assign]
-    runner = PrintRunner({"LASER1": Says()}, queue, SystemClock())
+    runner = runner_of({"LASER1": Says()}, queue)
     runner.start()
     assert fell.wait(HANGING_S)
     runner.wake("LASER1")
+    assert done.wait(HANGING_S)
+    runner.stop()
+    assert queue.state_of(number) is PrintState.DONE
+
+
+def test_a_printer_declared_while_the_box_runs_is_followed_and_a_moved_one_is_followed_there(
+    queue: MemoryQueue,
+) -> None:
+    declared: list[Printer] = []
+    first, second = Says(), Says()
+    done = threading.Semaphore(0)
+    queue_done = queue.done
+
+    def tell(job: PrintJob, reason: str) -> None:
+        queue_done(job, reason)
+        done.release()
+
+    queue.done = tell  # type: ignore[method-assign]
+    at = {"here": first, "there": second}
+    runner = PrintRunner(lambda: list(declared), lambda printer: at[printer.uri], queue, SystemClock())
+    runner.start()
+    for place in at:
+        declared[:] = [Printer("LASER1", "folder", place)]
+        runner._follow_declarations()
+        queue.add()
+        runner.wake("LASER1")
+        assert done.acquire(timeout=HANGING_S)
+    runner.stop()
+    assert (len(first.sent), len(second.sent)) == (1, 1)
+
+
+def test_a_printer_with_an_impossible_address_says_so_and_hinders_no_other(queue: MemoryQueue) -> None:
+    said, done = threading.Event(), threading.Event()
+    queue_is, queue_done = queue.printer_is, queue.done
+
+    def hear(printer: str, state: PrinterState) -> None:
+        queue_is(printer, state)
+        if printer == "FAX1":
+            said.set()
+
+    def tell(job: PrintJob, reason: str) -> None:
+        queue_done(job, reason)
+        done.set()
+
+    queue.printer_is, queue.done = hear, tell  # type: ignore[method-assign]
+    declared = [Printer("FAX1", "fax", "5551"), Printer("PDF1", "folder", "papier")]
+    clock = SystemClock()
+    number = queue.add(printer="PDF1")
+    runner = PrintRunner(
+        lambda: declared, lambda one: driver_for(one, Path("/"), clock) if one.kind == "fax" else Says(), queue, clock
+    )
+    runner.start()
+    assert said.wait(HANGING_S)
     assert done.wait(HANGING_S)
     runner.stop()
     assert queue.state_of(number) is PrintState.DONE
