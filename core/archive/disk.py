@@ -49,6 +49,15 @@ class Disk:
     def make_folder(self, folder: Path) -> None:
         os.mkdir(folder, 0o700)
 
+    def append(self, path: Path, line: bytes) -> None:
+        """One line more at the end of a file, durable on return; the file's name may still need `sync_folder`."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def remove(self, path: Path) -> None:
         os.unlink(path)
 

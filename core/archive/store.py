@@ -168,12 +168,7 @@ class Archive:
             self._touched_lines = 0
             self._known.clear()
         fresh = not path.exists()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, folder.encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self.disk.append(path, folder.encode() + b"\n")
         if fresh:
             self.disk.sync_folder(path.parent)
         self._touched_lines += 1

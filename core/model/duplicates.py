@@ -32,7 +32,8 @@ def likeness(typed: Demographics, known: Demographics) -> tuple[float, tuple[str
     if are_twins(typed, known):
         return 0.0, (_("jumeaux : rang de naissance différent"),)
     sexes_differ = bool(typed.sex and known.sex and typed.sex != known.sex)
-    penalty = 0.5 if sexes_differ or typed.birth.contradicts(known.birth) else 1.0
+    births_differ = typed.birth.contradicts(known.birth) and _birth_likeness(typed.birth, known.birth) == 0
+    penalty = 0.5 if sexes_differ or births_differ else 1.0
     parts: list[tuple[float, float, str]] = [
         (0.15, _alike(typed.family_name, known.family_name), _("nom")),
         (0.30, _alike(typed.given_names, known.given_names), _("prénom")),

@@ -120,7 +120,7 @@ def hospital(
     imaging: Worker | None = None,
     accounts: bool = False,
 ) -> Iterator[Services]:
-    """An open hospital; one at a time in a process. `accounts`: argon2 takes its time, so only when somebody logs in."""
+    """An open hospital, one at a time in a process. accounts: argon2 takes its time, so only when somebody logs in."""
     (folder / "secrets").mkdir(parents=True, exist_ok=True, mode=0o700)
     services = open_services(config or site_config(folder), ports, clock or SetClock(MORNING), imaging, disk)
     try:
