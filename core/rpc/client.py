@@ -68,6 +68,7 @@ class Client:
         self._number = 0
         self._connection: socket.socket | None = None
         self._closing = threading.Event()
+        self._up = threading.Event()
         self._topics: tuple[str, ...] = ()
         self._last_event = 0
         self._token = ""
@@ -78,6 +79,10 @@ class Client:
     def start(self) -> Client:
         self._thread.start()
         return self
+
+    def wait_until_up(self, seconds: float) -> bool:
+        """For a program that starts: whether the core answered in this time."""
+        return self._up.wait(seconds)
 
     def close(self) -> None:
         self._closing.set()
@@ -167,6 +172,7 @@ class Client:
                 self._connection = connection
                 self.link = link
             was_up = True
+            self._up.set()
             self._on_link(link)
             if missed is not None:
                 self._caught_up(missed)
@@ -180,6 +186,7 @@ class Client:
                 self._connection = None
             connection.close()
             self._abandon()
+            self._up.clear()
             if not self.link.refused and not self._closing.is_set():
                 self._tell(Link(False, self._down_since()))
         return was_up

@@ -7,7 +7,7 @@ shown are in `tui.widgets.page`; here is only the painting.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from rich.cells import set_cell_size
@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from core.i18n import _
 from tui.widgets.page import Fetched, Page
 
 R = TypeVar("R")
@@ -25,7 +26,6 @@ Fetch = Callable[[int, int], Awaitable[Fetched[R]]]
 
 PLAIN = Style()
 CURSOR = Style(reverse=True)
-GONE = Style(strike=True)
 
 
 def ascii_only() -> bool:
@@ -46,12 +46,14 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         self._fetch, self._text = fetch, text
         self.page: Page[R] = Page(key)
         self._ascii = ascii_only()
+        self._shown: dict[int, tuple[str, Style]] = {}
 
     @property
     def current(self) -> R | None:
         return self.page.current
 
     def on_resize(self) -> None:
+        self._shown.clear()
         if self.size.height and self.size.height != self.page.height:
             self.page.height = self.size.height
             self.post_message(self.Resized())
@@ -66,18 +68,18 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         if not fetched.rows and fetched.count:
             fetched = await self._fetch(self.page.top_of(fetched.count - 1), self.page.height)
         self.page.show(fetched, index)
-        self.refresh()
+        self._redraw(range(self.page.height))
 
-    async def reload(self, index_of: Callable[[Hashable], Awaitable[int | None]]) -> None:
-        """Counted changes are applied; the cursor stays on the same row wherever it went."""
-        row = self.current
-        index = await index_of(self.page.key(row)) if row is not None else None
-        self.page.pending.clear()
-        await self.load(self.page.cursor if index is None else index)
-
-    async def notice(self, changed: Iterable[Hashable]) -> None:
-        """Some rows changed: the visible ones are redrawn in place, the others are counted."""
-        self._redraw(self.page.notice(await self._fetch(self.page.top, self.page.height), changed))
+    async def notice(self, changed: Collection[Hashable]) -> list[Hashable]:
+        """Some rows changed: visible ones are redrawn in place, others counted; those that left the page are given."""
+        while True:
+            top = self.page.top
+            fresh = await self._fetch(top, self.page.height)
+            if top == self.page.top:
+                break
+        self._redraw(self.page.notice(fresh, changed))
+        here = {self.page.key(row) for row in fresh.rows}
+        return [key for key in changed if self.page.index_of(key) is not None and key not in here]
 
     def replace(self, row: R) -> None:
         self._redraw(line for line in (self.page.replace(row),) if line is not None)
@@ -85,18 +87,31 @@ class VirtualList(Widget, Generic[R], can_focus=True):
     def lose(self, key: Hashable) -> None:
         self._redraw(line for line in (self.page.lose(key),) if line is not None)
 
+    def clear(self) -> None:
+        """Nothing stays on the screen (the post is locked)."""
+        self.page.rows.clear()
+        self._redraw(range(self.page.height))
+
     def _redraw(self, lines: Iterable[int]) -> None:
-        if regions := [Region(0, line, self.size.width, 1) for line in lines]:
+        """Of these lines, those that differ from what stands there."""
+        width = self.size.width
+        if regions := [Region(0, y, width, 1) for y in lines if self._shown.get(y) != self._line(y)]:
             self.refresh(*regions)
 
-    def render_line(self, y: int) -> Strip:
+    def _line(self, y: int) -> tuple[str, Style]:
         width = self.size.width
         if y >= len(self.page.rows):
-            return Strip([Segment(" " * width, PLAIN)], width)
+            return " " * width, PLAIN
         row = self.page.rows[y]
         at_cursor = self.page.top + y == self.page.cursor
-        style = CURSOR if at_cursor else GONE if self.page.key(row) in self.page.gone else PLAIN
         text = self._text(row)
         if self._ascii:
             text = (">" if at_cursor else " ") + text
-        return Strip([Segment(set_cell_size(text, width), style)], width)
+        if self.page.key(row) in self.page.gone:
+            mark = _("[retiré]")
+            text = set_cell_size(text, max(0, width - len(mark))) + mark
+        return set_cell_size(text, width), CURSOR if at_cursor else PLAIN
+
+    def render_line(self, y: int) -> Strip:
+        line = self._shown[y] = self._line(y)
+        return Strip([Segment(*line)], self.size.width)
