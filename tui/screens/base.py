@@ -140,7 +140,7 @@ class Desk(Screen[None]):
             self._rest = None
         self.draw_title()
         self._show("head", self.head())
-        self._show("lower", self._asked(self.prompt) if self.prompt else self.lower())
+        self._show("lower", self._question(self.prompt) if self.prompt else self.lower())
         if self.has_class("wide"):
             self._show("pane", [_paned(line) for line in self.pane()] + [" |"] * 60)
         if self.has_class("small"):
@@ -149,7 +149,7 @@ class Desk(Screen[None]):
             )
         self.draw_status()
 
-    def _asked(self, prompt: Prompt[Any]) -> list[Line]:
+    def _question(self, prompt: Prompt[Any]) -> list[Line]:
         """A question, set off from the list when there is room."""
         lines = prompt.lines()
         return ["-" * 80, *lines] if len(lines) < self.lower_rows else lines
