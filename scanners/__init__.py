@@ -1,1 +1,1 @@
-""""""
+"""What brings images and papers in: machines and their probes, discs, sticks and folders."""

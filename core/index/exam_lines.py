@@ -58,7 +58,8 @@ def exam_lines(where: Expression, order: Iterable[Any], limit: int = 500, offset
         .limit(limit)
         .offset(offset)
     )
-    ids = [row[0] for row in page.tuples()]
+    chosen: Any = page.tuples()
+    ids = [row[0] for row in chosen]
     rows: list[dict[str, Any]] = list(_base().where(Step.id.in_(ids)).dicts())
     found = {row["id"]: line_of(row) for row in rows}
     return [found[i] for i in ids if i in found]
