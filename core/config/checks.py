@@ -21,7 +21,6 @@ RANGES: dict[str, tuple[int, int]] = {
     "dicom.port": (0, 65535),
     "dicom.max_pdu": (4096, 1_048_576),
     "dicom.max_associations": (1, 256),
-    "dicom.find_limit": (50, 5000),
     "hl7.port": (0, 65535),
     "web.port": (0, 65535),
     "web.threads": (2, 64),
@@ -34,8 +33,6 @@ RANGES: dict[str, tuple[int, int]] = {
     "imaging.cache_mb": (0, 1_000_000),
     "replica.interval_s": (1, 3600),
     "replica.bandwidth_kbps": (0, 10_000_000),
-    "printing.label_width_mm": (20, 120),
-    "printing.label_height_mm": (10, 120),
     "reports.lock_minutes": (5, 240),
     "scheduling.worklist_window_days": (0, 31),
     "scheduling.slot_minutes": (5, 240),
@@ -48,7 +45,6 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from _ranges(config)
     yield from _texts(config)
     yield from _socket(config)
-    yield from _hours(config)
     yield from _ports(config)
     yield from _hosts(config)
     yield from _replica(config)
@@ -100,17 +96,6 @@ def _texts(config: Config) -> Iterator[Fault]:
 def _socket(config: Config) -> Iterator[Fault]:
     if config.rpc.path and not config.rpc.path.startswith("/"):
         yield "rpc.path", _("« %s » : écrire un chemin complet (/…)") % config.rpc.path[:80]
-
-
-def _hours(config: Config) -> Iterator[Fault]:
-    good = True
-    for key in ("day_starts", "day_ends"):
-        value = getattr(config.scheduling, key)
-        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-            good = False
-            yield f"scheduling.{key}", _("« %s » n'est pas une heure HH:MM") % value[:20]
-    if good and config.scheduling.day_starts >= config.scheduling.day_ends:
-        yield "scheduling.day_ends", _("la fermeture doit être après l'ouverture")
 
 
 def _ports(config: Config) -> Iterator[Fault]:

@@ -37,7 +37,6 @@ class Dicom:
     unknown_callers: Unknown = "reject"
     max_pdu: int = 131_072  # bytes, PS3.8 D.1
     max_associations: int = 64
-    find_limit: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Web:
     host: str = "127.0.0.1"
     port: int = 8080
     behind_proxy: bool = False
-    threads: int = 8
+    threads: int = 16
     ward_lock_minutes: int = 2
     reader_lock_minutes: int = 15
 
@@ -106,8 +105,6 @@ class Printing:
     report_printer: str = ""
     label_printer: str = ""
     convocation_printer: str = ""
-    label_width_mm: int = 50
-    label_height_mm: int = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,6 @@ class Reports:
     """Writing and delivering reports."""
 
     lock_minutes: int = 30
-    ward_reads_preliminary: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +119,4 @@ class Scheduling:
     """Appointments and the worklist."""
 
     worklist_window_days: int = 1
-    day_starts: str = "07:30"
-    day_ends: str = "17:30"
     slot_minutes: int = 15
