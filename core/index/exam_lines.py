@@ -110,7 +110,7 @@ def line_of(row: dict[str, Any]) -> ExamLine:
         weight_kg=row["weight_kg"],
         images=row["images"],
         expected_images=row["expected_images"],
-        study_ids=tuple(int(i) for i in row["study_ids"].split(",")) if row["study_ids"] else (),
+        study_ids=tuple(int(i) for i in str(row["study_ids"]).split(",")) if row["study_ids"] else (),
         last_image_at=Study.last_image_at.python_value(row["last_image_at"])
         if isinstance(row["last_image_at"], str)
         else row["last_image_at"],
