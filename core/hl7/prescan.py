@@ -24,22 +24,35 @@ def messages(payload: bytes, limits: Limits = DEFAULT) -> list[bytes]:
 
     Raises `BadMessage` (`no-msh`) when there is none, (`too-many`) beyond the cap.
     """
-    starts = [found.start(1) for found in _every_header(payload, limits.messages)]
+    starts = _headers(payload, limits.messages)
     if not starts:
         raise refusals.refused(refusals.NO_HEADER, _("Aucun segment MSH"))
     cuts = [*starts[1:], len(payload)]
-    return [_without_trailer(payload[start:cut]) for start, cut in zip(starts, cuts, strict=True)]
+    found = [payload[start:cut] for start, cut in zip(starts, cuts, strict=True)]
+    return [_without_trailer(message) for message in found] if is_batch(payload) else found
 
 
-def _every_header(payload: bytes, cap: int) -> list[re.Match[bytes]]:
-    """Where lines begin with MSH. After a bare LF in a CR message it is somebody's text, never a message."""
-    end = rb"\r\n*" if b"\r" in payload.strip(b"\r\n") else rb"\n+"
-    found = []
-    for header in re.finditer(rb"(?:\A[\r\n]*|" + end + rb")(?:\xef\xbb\xbf)?(?=MSH[^A-Za-z0-9\r\n])()", payload):
-        found.append(header)
+def _headers(payload: bytes, cap: int) -> list[int]:
+    """Where lines begin with MSH. After a bare LF in a message of CR it is somebody's text, never a message."""
+    end = _line_end(payload)
+    found: list[int] = []
+    at = payload.find(b"MSH")
+    while at >= 0:
+        if _begins_line(payload, at, end) and not payload[at + 3 : at + 4].isalnum():
+            found.append(at)
         if len(found) > cap:
             raise refusals.refused(refusals.TOO_MANY, _("Trop de messages dans un seul envoi"))
-    return found
+        at = payload.find(b"MSH", at + 3)
+    return [start for start in found if payload[start + 3 : start + 4] not in (b"", b"\r", b"\n")]
+
+
+def _begins_line(payload: bytes, at: int, end: bytes) -> bool:
+    """Whether only line ends stand between the line before and here, a byte order mark apart."""
+    if payload[max(at - 3, 0) : at] == _BOM:
+        at -= 3
+    while at and payload[at - 1] == 0x0A and end == b"\r":
+        at -= 1
+    return at == 0 or payload[at - 1 : at] == end or (end == b"\n" and payload[at - 1 : at] == b"\r")
 
 
 def _without_trailer(message: bytes) -> bytes:
@@ -60,14 +73,21 @@ def segments(message: bytes, limits: Limits = DEFAULT) -> list[bytes]:
     LF ends them. Blank lines are dropped; a line that is no segment continues the last field of the one before.
     Raises `BadMessage` (`too-many`) beyond the cap.
     """
-    body = message.removeprefix(_BOM).strip(b"\r\n")
-    end = b"\r" if b"\r" in body else b"\n"
+    body = message.removeprefix(_BOM)
+    end = _line_end(body)
     if body.count(end) > 4 * limits.segments:  # blank lines are counted too, so that nothing is split in vain
         raise _too_many(_("trop de segments"))
-    lines = [line for line in (part.strip(b"\n") for part in body.split(end)) if line.strip()]
+    lines = [line for line in (part.strip(b"\r\n") for part in body.split(end)) if line.strip()]
     if len(lines) > limits.segments:
         raise _too_many(_("trop de segments"))
     return _joined(lines)
+
+
+def _line_end(body: bytes) -> bytes:
+    """CR when there is one before the last line's end, else LF. Looks without copying: a report may be long."""
+    tail = body[-4096:]
+    last = len(body) - len(tail) + len(tail.rstrip(b"\r\n"))
+    return b"\r" if body.find(b"\r", 0, last) >= 0 else b"\n"
 
 
 def _joined(lines: Sequence[bytes]) -> list[bytes]:

@@ -16,6 +16,7 @@ from core.i18n import _
 from core.model.names import to_ascii
 
 _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
+_ANY_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
 _UPPER_CONTROLS = re.compile("[\x80-\x9f]")
 _UTF8 = frozenset({"UNICODE UTF-8", "UNICODE", "UTF-8", "UTF8"})
 _UNDECLARED = frozenset({"", "ASCII"})
@@ -81,7 +82,7 @@ def decode(lines: Sequence[bytes], charsets: Charsets = WESTERN) -> Decoded:
     """
     term = declared(lines[0])
     wanted = codec_of(term, charsets)
-    cleaned = [line.translate(None, _CONTROLS) for line in lines]
+    cleaned = [line.translate(None, _CONTROLS) if _ANY_CONTROL.search(line) else line for line in lines]
     warnings = [_("caractères de contrôle retirés")] if sum(map(len, cleaned)) != sum(map(len, lines)) else []
     codec = _codec_that_reads(cleaned, wanted, charsets)
     suspect = bool(wanted) and codec != wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,14 @@ def open_hospital(data: Path, *settings: str) -> Iterator[Hospital]:
         yield hospital
     finally:
         hospital.close()
+
+
+def main() -> None:
+    """Serve the data folder of the first argument until somebody kills us; says the port."""
+    hospital = Hospital(Path(sys.argv[1]))
+    print(hospital.server.port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
