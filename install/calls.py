@@ -107,3 +107,14 @@ class Checked(msgspec.Struct, frozen=True):
 
 class VerifyFiles(Call[Checked], frozen=True):
     method: ClassVar[str] = "house.verify"
+
+
+class Reindexed(msgspec.Struct, frozen=True):
+    """adopted: files that had no row. lines: what else was found, in French."""
+
+    adopted: int
+    lines: tuple[str, ...] = ()
+
+
+class Reindex(Call[Reindexed], frozen=True):
+    method: ClassVar[str] = "house.reindex"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from core.model.people import Actor
 from core.rpc.contract import Call
 from core.rpc.verbs import VERBS, Verb
+from core.services import Services
 from install import backup, verify
 from install import calls as c
 from install.house import House
@@ -34,8 +37,16 @@ def verbs_of(house: House) -> Verbs:
     of_the_house: Verbs = {
         c.BackUp: lambda _s, a, p: backup.back_up(house, a, p.folder),
         c.VerifyFiles: lambda _s, a, _p: verify.verify_files(house, a),
+        c.Reindex: lambda s, a, _p: reindex(s, a),
     }
     return {**VERBS, **ADMINISTRATION, **of_the_house}
+
+
+def reindex(services: Services, actor: Actor) -> c.Reindexed:
+    """Rebuild the image index; the act is audited."""
+    found = services.reindex()
+    services.kit.act(actor, "reindex", lambda unit: unit.audit(actor, "reindex", "archive", adopted=found.adopted))
+    return c.Reindexed(found.adopted, tuple(replace(found, swept=0, adopted=0).lines()))
 
 
 def _probed(found: Any) -> c.Probed:

@@ -25,6 +25,40 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+def slice_of_a_head(folder: Path) -> Path:
+    """A small CT image that dcmtk can send."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    image = Dataset()
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, generate_uid()
+    image.StudyInstanceUID, image.SeriesInstanceUID = generate_uid(), generate_uid()
+    image.PatientID, image.PatientName, image.Modality = "CDG0000001", "SANOU^Awa", "CT"
+    image.Rows = image.Columns = 8
+    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
+    image.BitsAllocated = image.BitsStored = 16
+    image.HighBit, image.PixelRepresentation, image.PixelData = 15, 0, bytes(128)
+    image.save_as(folder / "slice.dcm", enforce_file_format=True)
+    return folder / "slice.dcm"
+
+
+def send_a_slice(box: Box, folder: Path) -> None:
+    yelen("device", "add", "CT1", "--address", "127.0.0.1", data=box.data)
+    call = [
+        "storescu",
+        "-aet",
+        "CT1",
+        "-aec",
+        "YELEN",
+        "127.0.0.1",
+        str(box.port("dicom")),
+        str(slice_of_a_head(folder)),
+    ]
+    assert subprocess.run(call, capture_output=True, timeout=60).returncode == 0
+
+
 @pytest.fixture
 def data(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "data"))
@@ -244,3 +278,33 @@ def test_the_doctor_finds_a_damaged_index(data: Path) -> None:
     done = yelen("check", data=data)
     assert done.returncode == 1
     assert "Index abîmé" in done.stdout
+
+
+@needs_dcmtk
+def test_a_lost_index_is_rebuilt_from_the_files(box: Box, tmp_path: Path) -> None:
+    send_a_slice(box, tmp_path)
+    assert yelen("verify", data=box.data).returncode == 0
+    box.stop()
+    for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
+        (box.data / name).unlink(missing_ok=True)
+    shutil.rmtree(box.data / "spool")
+    unknown = yelen("verify", data=box.data)
+    assert (unknown.returncode, "inconnu de l'index" in unknown.stderr) == (1, True)
+    assert yelen("reindex", data=box.data).stdout == "1 images retrouvées.\n"
+    assert yelen("reindex", data=box.data).stdout == "0 images retrouvées.\n"
+    assert yelen("verify", data=box.data).returncode == 0
+
+
+@needs_dcmtk
+def test_a_file_that_changed_on_the_disk_is_named(box: Box, tmp_path: Path) -> None:
+    send_a_slice(box, tmp_path)
+    (stored,) = (box.data / "archive").rglob("*.dcm")
+    with stored.open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    found = yelen("verify", data=box.data)
+    assert (found.returncode, found.stderr.strip()) == (1, f"{stored.relative_to(box.data)} : changé")
+    stored.unlink()
+    assert yelen("verify", data=box.data).stderr.strip() == f"{stored.relative_to(box.data)} : absent"
