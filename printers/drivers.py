@@ -11,7 +11,7 @@ from core.model.printing import Printer
 from printers.folder import FolderPrinter
 from printers.ipp.driver import IppPrinter
 from printers.ports import Driver
-from printers.raw9100 import LabelPrinter
+from printers.raw9100 import RawPrinter
 
 
 def driver_for(printer: Printer, data: Path, clock: Clock) -> Driver:
@@ -20,7 +20,7 @@ def driver_for(printer: Printer, data: Path, clock: Clock) -> Driver:
         case "ipp":
             return IppPrinter(printer.uri, clock)
         case "raw":
-            return LabelPrinter(printer.uri)
+            return RawPrinter(printer.uri, speaks_zpl=printer.takes == "zpl")
         case "folder":
             return FolderPrinter(data / printer.uri)
     raise BadInput(_("Genre d'imprimante inconnu : %s (ipp, raw ou folder)") % printer.kind, "kind")

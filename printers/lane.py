@@ -61,12 +61,17 @@ class Lane:
         if state != self._seen:
             self._queue.printer_is(self.printer, state)
             self._seen = state
+            self._not_before = 0.0
+            self._failures = 0
 
     def _until_watch(self) -> float:
         return max(0.0, self._watch_at - self._clock.monotonic())
 
+    def _is_away(self) -> bool:
+        return self._seen is not None and self._seen.condition is Condition.AWAY
+
     def _withdraw(self) -> None:
-        for job in self._queue.withdrawn(self.printer):
+        for job in () if self._is_away() else self._queue.withdrawn(self.printer):
             news = self._driver.cancel(job)
             if news.fate is not Fate.DOUBTFUL:
                 self._queue.told(job, news.reason)
@@ -90,6 +95,8 @@ class Lane:
         except YelenError as error:
             self._queue.failed(job, str(error))
             return 0.0
+        if self._seen is not None and self._is_away():
+            return self._try_later(job, News(Fate.NOT_TAKEN, self._seen.sentence))
         job = self._queue.sending(job)
         return self._heard(job, self._driver.send(job, document))
 

@@ -111,7 +111,7 @@ class _Running:
         self.thread.start()
 
     def is_for(self, printer: Printer | None) -> bool:
-        return printer is not None and (printer.kind, printer.uri) == (self._printer.kind, self._printer.uri)
+        return printer is not None and _nature(printer) == _nature(self._printer)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -122,6 +122,11 @@ class _Running:
             self.bell.wait(_stepped(self._lane))
             self.bell.clear()
         self._thread_ends()
+
+
+def _nature(printer: Printer) -> tuple[str, str, str]:
+    """What its driver is made from; the rest changes while it prints."""
+    return printer.kind, printer.uri, printer.takes
 
 
 def _stepped(lane: Lane) -> float:

@@ -1,4 +1,4 @@
-"""A label printer on TCP 9100: one `sendall`, and the three lines that `~HS` answers.
+"""A printer on TCP 9100: one `sendall`, and for a label printer the three lines that `~HS` answers.
 
 Source: Zebra ZPL II programming guide, `~HS` (host status return).
 """
@@ -62,14 +62,19 @@ def _bad(reason: str) -> BadMessage:
     return BadMessage(_("Réponse illisible de l'imprimante d'étiquettes."), reason=reason)
 
 
-class LabelPrinter:
-    """A ZPL printer at `address`, `machine[:9100]`. Many clones do not answer `~HS`: they are printed to blindly."""
+class RawPrinter:
+    """A printer at `address`, `machine[:9100]`.
 
-    def __init__(self, address: str, timeout_s: float = 5.0, status_s: float = 1.0) -> None:
+    speaks_zpl: it may be asked `~HS`; any other printer would print these letters. Many clones do not answer it.
+    Whoever says nothing of its state is printed to blindly.
+    """
+
+    def __init__(self, address: str, speaks_zpl: bool, timeout_s: float = 5.0, status_s: float = 1.0) -> None:
         host, _colon, port = address.partition(":")
         if not host or (port and not port.isdecimal()) or int(port or 9100) > 65535:
             raise BadInput(_("Adresse d'imprimante refusée : %s (attendu : machine:9100)") % address, "address")
         self._address = (host, int(port or 9100))
+        self._speaks_zpl = speaks_zpl
         self._timeout_s = timeout_s
         self._status_s = status_s
 
@@ -126,6 +131,8 @@ class LabelPrinter:
 
     def _status(self, line: socket.socket) -> HostStatus | None:
         """None: it keeps silent, which is not a fault."""
+        if not self._speaks_zpl:
+            return None
         line.sendall(b"~HS\r\n")
         line.settimeout(self._status_s)
         answer = _read_lines(line.recv)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import socket
+import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import IntEnum
 from urllib.parse import urlsplit
 
@@ -36,9 +38,12 @@ def keywords(name: str, words: Sequence[str]) -> Attribute:
 
 
 class IppClient:
-    """One printer by its address, `ipp://host[:631]/path`."""
+    """One printer by its address, `ipp://host[:631]/path`.
 
-    def __init__(self, uri: str, user: str = "yelen", timeout_s: float = 10.0) -> None:
+    timeout_s: the longest silence. answer_s: the longest answer, for a printer that drips bytes for ever.
+    """
+
+    def __init__(self, uri: str, user: str = "yelen", timeout_s: float = 10.0, answer_s: float = 30.0) -> None:
         parts = urlsplit(uri)
         if parts.scheme != "ipp" or not parts.hostname:
             raise BadInput(_("Adresse d'imprimante refusée : %s (attendu : ipp://machine/ipp/print)") % uri, "address")
@@ -47,6 +52,7 @@ class IppClient:
         self._path = parts.path or "/"
         self._user = user
         self._timeout_s = timeout_s
+        self._answer_s = answer_s
         self._ids = itertools.count(1)
 
     def printer_attributes(self, names: Sequence[str]) -> Message:
@@ -82,7 +88,7 @@ class IppClient:
 
     def open(self) -> Line:
         """A connection, nothing sent yet. Raises `Unreachable`."""
-        return Line(self._host, self._port, self._timeout_s)
+        return Line(self._host, self._port, self._timeout_s, self._answer_s)
 
     def _at_once(self, operation: int, asked: Sequence[Attribute], template: Sequence[Attribute] = ()) -> Message:
         with closing(self.open()) as line:
@@ -105,7 +111,8 @@ class IppClient:
 class Line:
     """An open connection for one request."""
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+    def __init__(self, host: str, port: int, timeout_s: float, answer_s: float) -> None:
+        self._answer_s = answer_s
         self._http = http.client.HTTPConnection(host, port, timeout=timeout_s)
         try:
             self._http.connect()
@@ -116,19 +123,34 @@ class Line:
         """The printer's answer. `Unreachable`: it went silent; `BadMessage`: it answered nonsense."""
         try:
             self._http.request("POST", path, encode(request) + document, {"Content-Type": "application/ipp"})
-            response = self._http.getresponse()
-            body = response.read(MAX_MESSAGE + 1)
+            status, body = self._answer()
         except OSError as error:
             raise Unreachable(_("L'imprimante a cessé de répondre.")) from error
         except (http.client.HTTPException, ValueError) as error:
             raise BadMessage(_("Réponse illisible de l'imprimante."), reason=repr(error)) from error
-        if response.status != http.client.OK:
-            sentence = _("L'imprimante ne parle pas IPP à cette adresse (HTTP %d).") % response.status
-            raise BadMessage(sentence, reason=f"HTTP {response.status}")
+        if status != http.client.OK:
+            sentence = _("L'imprimante ne parle pas IPP à cette adresse (HTTP %d).") % status
+            raise BadMessage(sentence, reason=f"HTTP {status}")
         return _answer_to(request, decode(body))
 
     def close(self) -> None:
         self._http.close()
+
+    def _answer(self) -> tuple[int, bytes]:
+        watchdog = threading.Timer(self._answer_s, self._hang_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            response = self._http.getresponse()
+            return response.status, response.read(MAX_MESSAGE + 1)
+        finally:
+            watchdog.cancel()
+
+    def _hang_up(self) -> None:
+        line = self._http.sock
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
 
 def _answer_to(request: Message, answer: Message) -> Message:

@@ -36,8 +36,15 @@ FATES = {
 class IppPrinter:
     """A printer at `uri`; `media` is the PWG 5101.1 name of the paper it should use."""
 
-    def __init__(self, uri: str, clock: Clock, media: str = "iso_a4_210x297mm", timeout_s: float = 10.0) -> None:
-        self._client = IppClient(uri, timeout_s=timeout_s)
+    def __init__(
+        self,
+        uri: str,
+        clock: Clock,
+        media: str = "iso_a4_210x297mm",
+        timeout_s: float = 10.0,
+        answer_s: float = 30.0,
+    ) -> None:
+        self._client = IppClient(uri, timeout_s=timeout_s, answer_s=answer_s)
         self._clock = clock
         self._media = media
         self._sent_at = (0, 0)  # our number of the last job sent, the printer's up-time then

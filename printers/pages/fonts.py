@@ -6,6 +6,7 @@ the letters of French and of Mooré, Dioula and Fulfulde (ɛ ɩ ʋ ɔ ŋ ɓ ɗ �
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from functools import cache
 from importlib.resources import as_file, files
@@ -31,6 +32,7 @@ _SPELLED = {
     "\u200b": "",
 }
 MISSING = "¿"
+typesetting = threading.RLock()  # reportlab's faces are shared and keep their place while they are read
 
 
 @cache

@@ -53,10 +53,11 @@ class Look:
 
 def build(look: Look, story: Callable[[], Iterator[Flowable]]) -> tuple[bytes, int]:
     """The PDF and its number of pages, which is counted first. The same values give the same bytes."""
-    fonts.register()
-    _document, pages = _set(look, story(), of=0)
-    document, _pages = _set(look, story(), of=pages)
-    return document, pages
+    with fonts.typesetting:
+        fonts.register()
+        _document, pages = _set(look, story(), of=0)
+        document, _pages = _set(look, story(), of=pages)
+        return document, pages
 
 
 def _set(look: Look, story: Iterator[Flowable], of: int) -> tuple[bytes, int]:

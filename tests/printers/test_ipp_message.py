@@ -6,7 +6,7 @@ import struct
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadMessage
@@ -103,12 +103,14 @@ def test_too_long_an_answer_is_refused() -> None:
         decode(b"\x00" * (MAX_MESSAGE + 1))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_random_bytes_are_understood_or_refused(data: bytes) -> None:
     _understood_or_refused(data)
     _understood_or_refused(MEDIA[:9] + data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_answer_is_understood_or_refused(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from([MEDIA, encode(ANSWER)])))

@@ -9,15 +9,16 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.clock import SetClock
 from core.errors import BadInput, BadMessage
 from core.model.printing import PaperKind, PrintState
 from printers import zpl
 from printers.lane import Lane
 from printers.ports import Condition, Fate
-from printers.raw9100 import HostStatus, LabelPrinter, parse_status
+from printers.raw9100 import HostStatus, RawPrinter, parse_status
 from tests.printers.paper import EXAM
 from tests.printers.people import MemoryQueue
 
@@ -33,10 +34,19 @@ class Zebra:
 
     def __init__(self) -> None:
         self.says = READY
-        self.labels: list[bytes] = []
+        self._labels: list[bytes] = []
         self._door = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def labels(self) -> list[bytes]:
+        """Those of every connection so far: it serves one at a time, so the one made here is the last."""
+        host, _colon, port = self.address.partition(":")
+        with socket.create_connection((host, int(port))) as line:
+            line.shutdown(socket.SHUT_WR)
+            line.recv(1)
+        return list(self._labels)
 
     def close(self) -> None:
         self._door.close()
@@ -56,7 +66,7 @@ class Zebra:
                 heard = heard[5:]
                 line.sendall(self.says)
             if heard.endswith(b"^XZ\n"):
-                self.labels.append(heard)
+                self._labels.append(heard)
                 heard = b""
 
 
@@ -73,8 +83,8 @@ def queue() -> MemoryQueue:
 
 
 @pytest.fixture
-def lane(zebra: Zebra, queue: MemoryQueue, clock: object) -> Lane:
-    return Lane("ETIQ1", LabelPrinter(zebra.address, status_s=0.2), queue, clock)  # type: ignore[arg-type]
+def lane(zebra: Zebra, queue: MemoryQueue, clock: SetClock) -> Lane:
+    return Lane("ETIQ1", RawPrinter(zebra.address, speaks_zpl=True, status_s=20), queue, clock)
 
 
 def add_label(queue: MemoryQueue) -> int:
@@ -128,12 +138,23 @@ def test_a_label_still_in_the_buffer_is_not_done(lane: Lane, queue: MemoryQueue,
     until(lane, lambda: queue.state_of(number) is PrintState.DONE)
 
 
-def test_a_clone_that_never_answers_is_believed_and_it_is_said(lane: Lane, queue: MemoryQueue, zebra: Zebra) -> None:
+def test_a_clone_that_never_answers_is_believed_and_it_is_said(
+    queue: MemoryQueue, zebra: Zebra, clock: SetClock
+) -> None:
     zebra.says = b""
+    lane = Lane("ETIQ1", RawPrinter(zebra.address, speaks_zpl=True, status_s=0.1), queue, clock)
     number = add_label(queue)
     until(lane, lambda: queue.state_of(number) is PrintState.DONE)
     assert queue.reasons[number] == "cette imprimante ne dit pas son état"
     assert len(zebra.labels) == 1
+
+
+def test_a_laser_on_9100_is_never_asked_in_zpl(queue: MemoryQueue, zebra: Zebra, clock: SetClock) -> None:
+    """It would print the question."""
+    number = queue.add(b"%PDF-^XZ\n", "LASER9")
+    lane = Lane("LASER9", RawPrinter(zebra.address, speaks_zpl=False), queue, clock)
+    until(lane, lambda: queue.state_of(number) is PrintState.DONE)
+    assert zebra.labels == [b"%PDF-^XZ\n"]
 
 
 def test_a_power_cut_during_sending_asks_a_person(lane: Lane, queue: MemoryQueue, zebra: Zebra) -> None:
@@ -147,7 +168,7 @@ def test_a_power_cut_during_sending_asks_a_person(lane: Lane, queue: MemoryQueue
 
 
 def test_a_printer_that_is_off_is_away(queue: MemoryQueue) -> None:
-    printer = LabelPrinter("127.0.0.1:9")
+    printer = RawPrinter("127.0.0.1:9", speaks_zpl=True)
     assert printer.state().condition is Condition.AWAY
     assert printer.send(queue.jobs[add_label(queue)], b"^XA^XZ").fate is Fate.NOT_TAKEN
 
@@ -158,6 +179,7 @@ def test_the_status_is_read_field_by_field() -> None:
     assert parse_status(PRINTING).waiting == 2
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600), st.integers(0, len(READY)))
 def test_any_status_is_understood_or_refused(noise: bytes, place: int) -> None:
     for data in (noise, READY[:place] + noise[:40] + READY[place:], READY[:place] + noise[:2] + READY[place + 2 :]):
@@ -173,4 +195,4 @@ def _understood_or_refused(data: bytes) -> None:
 @pytest.mark.parametrize("address", ["", ":9100", "machine:port", "machine:99999"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(BadInput, match="Adresse"):
-        LabelPrinter(address)
+        RawPrinter(address, speaks_zpl=True)

@@ -118,6 +118,22 @@ def test_a_wall_clock_set_back_delays_nothing(queue: MemoryQueue, clock: SetCloc
     assert len(printer.sent) == 2
 
 
+def test_a_printer_that_comes_back_prints_without_waiting_out_the_back_off(queue: MemoryQueue, clock: SetClock) -> None:
+    number = queue.add()
+    printer = Says(health=PrinterState(Condition.AWAY, (), "ne répond pas"))
+    lane = lane_of(printer, queue, clock)
+    for _step in range(8):
+        lane.step()
+        clock.advance(60)
+    assert (queue.state_of(number), queue.reasons[number], printer.sent) == (PrintState.QUEUED, "ne répond pas", [])
+    assert queue.jobs[number].attempts == 0
+    lane.step()
+    printer.health = PrinterState(Condition.OK)
+    clock.advance(WATCH_S)
+    lane.step()
+    assert queue.state_of(number) is PrintState.DONE
+
+
 def test_a_refusal_is_final_with_its_reason(queue: MemoryQueue, clock: SetClock) -> None:
     """P4."""
     number = queue.add()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,13 @@ def test_the_same_version_gives_the_same_bytes_with_its_fonts_inside(tmp_path: P
     drawn = [font for font in fonts if "FiraSans" in font["/BaseFont"]]
     assert drawn
     assert all("/FontFile2" in font["/FontDescriptor"] for font in drawn)
+
+
+def test_two_desks_print_at_the_same_moment() -> None:
+    alone = report_pdf(SITE, report(), EXAM)
+    with ThreadPoolExecutor(8) as desks:
+        together = list(desks.map(lambda _desk: report_pdf(SITE, report(), EXAM), range(24)))
+    assert set(together) == {alone}
 
 
 @settings(max_examples=60, deadline=None)

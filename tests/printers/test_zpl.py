@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadInput
@@ -59,6 +59,7 @@ def test_no_code_point_can_start_a_command() -> None:
         assert re.fullmatch(rb"(?:[A-Za-z0-9 .\-/]|_[0-9A-F]{2})*", zpl.escape(letters))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_field_is_read_back_as_it_was_written(content: str) -> None:
     composed = unicodedata.normalize("NFC", content)
@@ -66,6 +67,7 @@ def test_a_field_is_read_back_as_it_was_written(content: str) -> None:
     assert decoded(zpl.escape(content)) == visible
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_name_gives_the_commands_of_the_label_and_no_more(family: str, given_names: str) -> None:
     label = zpl.label(replace(EXAM, family_name=family, given_names=given_names))
