@@ -118,3 +118,24 @@ class Reindexed(msgspec.Struct, frozen=True):
 
 class Reindex(Call[Reindexed], frozen=True):
     method: ClassVar[str] = "house.reindex"
+
+
+class SetSecret(Call[None], frozen=True):
+    """A new password or PIN; "" leaves it."""
+
+    method: ClassVar[str] = "people.set_secret"
+    login: str
+    password: str = ""
+    pin: str = ""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of the files of a disc or folder. refused: how many went to quarantine or could not be read."""
+
+    lines: tuple[str, ...]
+    refused: int = 0
+
+
+class Import(Call[Imported], frozen=True):
+    method: ClassVar[str] = "house.import"
+    path: str

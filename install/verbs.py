@@ -1,22 +1,35 @@
-"""The administrator's calls and what answers each, added to the table of the terminals."""
+"""The administrator's calls and what answers each, added to the table of the terminals.
+
+Rule 1: what changes the house itself asks for an administrator; a refusal is audited.
+Rule 2: what reads or writes at a path of the caller's choice asks for the machine's own console: root, or the account
+that runs the box, as the kernel says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from core.model.people import Actor
-from core.rpc.contract import Call
+from core.errors import NotAllowed
+from core.i18n import _
+from core.model.people import Actor, Role
+from core.rpc import contract as t
 from core.rpc.verbs import VERBS, Verb
 from core.services import Services
 from install import backup, verify
 from install import calls as c
 from install.house import House
+from scanners.media import MediaImport
 
-Verbs = Mapping[type[Call[Any]], Verb]
+Verbs = Mapping[type[t.Call[Any]], Verb]
+
+# Calls of the terminals' own table that only an administrator may make.
+RESERVED = (t.Users, t.AddUser, t.RemoveUser, t.SaveDevice, t.RemoveDevice, t.SavePrinter, t.VerifyAudit)
 
 ADMINISTRATION: Verbs = {
+    c.SetSecret: lambda s, a, p: s.people.set_secret(a, p.login, p.password, p.pin),
     c.SaveRoom: lambda s, a, p: s.orders.save_room(a, p.room),
     c.RemoveRoom: lambda s, a, p: s.orders.remove_room(a, p.code),
     c.SaveExam: lambda s, a, p: s.orders.save_exam(a, p.exam),
@@ -29,17 +42,52 @@ ADMINISTRATION: Verbs = {
     c.RemoveDestination: lambda s, a, p: s.devices.remove_destination(a, p.name),
     c.RemovePrinter: lambda s, a, p: s.printing.remove_printer(a, p.name),
     c.ProbeDevice: lambda s, a, p: _probed(s.devices.probe(a, p.ae_title)),
+    c.Reindex: lambda s, a, _p: reindex(s, a),
 }
 
 
 def verbs_of(house: House) -> Verbs:
     """Every call that this house answers."""
-    of_the_house: Verbs = {
-        c.BackUp: lambda _s, a, p: backup.back_up(house, a, p.folder),
+    reserved: dict[type[t.Call[Any]], Verb] = {call: VERBS[call] for call in RESERVED}
+    administration: Verbs = {
+        **reserved,
+        **ADMINISTRATION,
         c.VerifyFiles: lambda _s, a, _p: verify.verify_files(house, a),
-        c.Reindex: lambda s, a, _p: reindex(s, a),
     }
-    return {**VERBS, **ADMINISTRATION, **of_the_house}
+    console: Verbs = {
+        c.BackUp: lambda _s, a, p: backup.back_up(house, a, p.folder),
+        c.Import: lambda s, a, p: import_media(s, a, Path(p.path)),
+    }
+    verbs: dict[type[t.Call[Any]], Verb] = dict(VERBS)
+    verbs.update({call: _only(_is_administrator, verb) for call, verb in administration.items()})
+    verbs.update({call: _only(_is_at_the_console, verb) for call, verb in console.items()})
+    return verbs
+
+
+def _only(may: Callable[[Actor], bool], verb: Verb) -> Verb:
+    def checked(services: Services, actor: Actor, call: Any) -> Any:
+        if not may(actor):
+            services.kit.act(actor, call.method, _refuse)
+        return verb(services, actor, call)
+
+    return checked
+
+
+def _refuse(_unit: object) -> None:
+    raise NotAllowed(_("Réservé à l'administrateur de la machine."))
+
+
+def _is_administrator(actor: Actor) -> bool:
+    return actor.is_any(Role.ADMINISTRATOR)
+
+
+def _is_at_the_console(actor: Actor) -> bool:
+    """Not a login: `LoginAsOwner` and commands give `uid:…`, which no account can be called."""
+    return actor.is_any(Role.ADMINISTRATOR) and actor.name.startswith("uid:")
+
+
+def _probed(found: Any) -> c.Probed:
+    return c.Probed(found.ok, found.milliseconds or 0.0, found.sentence)
 
 
 def reindex(services: Services, actor: Actor) -> c.Reindexed:
@@ -49,5 +97,7 @@ def reindex(services: Services, actor: Actor) -> c.Reindexed:
     return c.Reindexed(found.adopted, tuple(replace(found, swept=0, adopted=0).lines()))
 
 
-def _probed(found: Any) -> c.Probed:
-    return c.Probed(found.ok, found.milliseconds or 0.0, found.sentence)
+def import_media(services: Services, actor: Actor, path: Path) -> c.Imported:
+    assert services.ports.read_header is not None
+    report = MediaImport(services, services.ports.read_header).run(actor, path)
+    return c.Imported(tuple(report.lines()), len(report.quarantined) + len(report.unreadable))

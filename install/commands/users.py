@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -10,6 +11,7 @@ from core.errors import BadInput
 from core.i18n import _
 from core.model.people import Role, User
 from core.rpc.contract import AddUser, RemoveUser, Users
+from install.calls import SetSecret
 from install.french import FrenchGroup
 from install.passwords import new_password
 from install.place import Place, with_place
@@ -34,7 +36,7 @@ def roles_of(text: str) -> frozenset[Role]:
 def user() -> None: ...
 
 
-@user.command(help="Ajouter un compte, ou changer celui qui existe. Mot de passe sur l'entrée standard ou demandé.")
+@user.command(help="Ajouter un compte. Mot de passe sur l'entrée standard, ou demandé.")
 @click.argument("login")
 @click.option("--name", "full_name", default="", metavar="NOM", help="nom complet")
 @click.option("--roles", required=True, metavar="RÔLES", help=", ".join(ROLE_NAMES))
@@ -43,12 +45,27 @@ def user() -> None: ...
 @click.option("--pin-stdin", is_flag=True, help="code PIN sur la ligne suivante")
 @with_place
 def add(place: Place, login: str, full_name: str, roles: str, ward: str, password_stdin: bool, pin_stdin: bool) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", login):
+        raise BadInput(_("Compte : 1 à 32 lettres sans accent, chiffres, points ou tirets."), "login")
     wanted = User(login, full_name or login, roles_of(roles), ward)
     password = new_password(login, password_stdin)
     pin = sys.stdin.readline().strip() if pin_stdin else ""
     with reach(place) as box:
         box.ask(AddUser(wanted, password, pin))
     click.echo(_("Compte %s enregistré.") % login)
+
+
+@user.command(help="Changer le mot de passe d'un compte (et son PIN) ; ses sessions se ferment.")
+@click.argument("login")
+@click.option("--password-stdin", is_flag=True, help="mot de passe sur la première ligne de l'entrée standard")
+@click.option("--pin-stdin", is_flag=True, help="code PIN sur la ligne suivante")
+@with_place
+def password(place: Place, login: str, password_stdin: bool, pin_stdin: bool) -> None:
+    secret = new_password(login, password_stdin)
+    pin = sys.stdin.readline().strip() if pin_stdin else ""
+    with reach(place) as box:
+        box.ask(SetSecret(login, secret, pin))
+    click.echo(_("Mot de passe de %s changé.") % login)
 
 
 @user.command(name="list", help="Les comptes.")

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -308,3 +309,42 @@ def test_a_file_that_changed_on_the_disk_is_named(box: Box, tmp_path: Path) -> N
     assert (found.returncode, found.stderr.strip()) == (1, f"{stored.relative_to(box.data)} : changé")
     stored.unlink()
     assert yelen("verify", data=box.data).stderr.strip() == f"{stored.relative_to(box.data)} : absent"
+
+
+def test_a_disc_is_imported_and_its_unreadable_files_are_named(box: Box, tmp_path: Path) -> None:
+    disc = tmp_path / "disque"
+    (disc / "DICOM").mkdir(parents=True)
+    shutil.copy(slice_of_a_head(tmp_path), disc / "DICOM" / "IM1")
+    whole = (disc / "DICOM" / "IM1").read_bytes()
+    (disc / "DICOM" / "IM2.DCM").write_bytes(whole[:200])
+    (disc / "LISEZMOI.TXT").write_text("bonjour")
+    done = yelen("import", str(disc), data=box.data)
+    assert done.returncode == 1
+    assert "1 image archivée" in done.stdout
+    assert "IM2" in done.stdout
+    assert json.loads(yelen("status", "--json", data=box.data).stdout)["instances"] == 1
+
+
+def test_only_an_administrator_may_change_the_house_through_the_socket(box: Box) -> None:
+    from core.errors import NotAllowed
+    from core.model.people import Role, User
+    from core.rpc.client import Client
+    from core.rpc.contract import AddUser
+    from install.calls import BackUp, Senders
+
+    for name, role in (("compaore", "reception"), ("ilboudo", "administrator")):
+        yelen("user", "add", name, "--roles", role, "--password-stdin", data=box.data, stdin=f"{PASSWORD}\n")
+    up = threading.Event()
+    client = Client(box.data / "yelen.sock", on_link=lambda link: up.set()).start()
+    try:
+        assert up.wait(60)
+        client.login("compaore", PASSWORD)
+        for call in (AddUser(User("moi", "Moi", frozenset({Role.ADMINISTRATOR})), PASSWORD), Senders()):
+            with pytest.raises(NotAllowed):
+                client.ask(call)
+        client.login("ilboudo", PASSWORD)
+        assert client.ask(Senders()) == ()
+        with pytest.raises(NotAllowed):
+            client.ask(BackUp("/tmp"))
+    finally:
+        client.close()
