@@ -8,8 +8,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from rich.console import RenderableType
 from textual import events
+from textual._compositor import CompositorUpdate
 from textual.app import App
+from textual.screen import Screen
 
 from core.clock import Clock, SystemClock
 from core.errors import YelenError
@@ -20,6 +23,7 @@ from tui import notices
 from tui.core import Core
 from tui.dialogs.prompt import Dismissed
 from tui.launch import RELAUNCH
+from tui.picture import Picture
 from tui.screens.base import Desk
 from tui.screens.entry import EntryScreen
 from tui.stroke import Keyboard, Stroke, paste_of, stroke_of
@@ -46,6 +50,7 @@ class Terminal(App[int]):
         self.core.on_slow = self._slow
         self.keyboard = Keyboard(self._deliver, self._waits)
         self.person: c.Person | None = None
+        self.picture = Picture()
         self.locked = False
         self._unlocked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,6 +64,14 @@ class Terminal(App[int]):
         await self.push_screen(EntryScreen())
         self._tick()
 
+    # The way to the terminal.
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Whatever Textual refreshes, only cells that differ are written (Textual 8.2.8: every update passes here)."""
+        if isinstance(renderable, CompositorUpdate) and screen is self.screen and not self._batch_count:
+            renderable = self.picture.update(screen._compositor.render_strips())
+        super()._display(screen, renderable)
+
     # The way of a key.
 
     async def on_event(self, event: events.Event) -> None:
@@ -69,12 +82,17 @@ class Terminal(App[int]):
             if event.text.endswith(("\n", "\r")):
                 self.key(Stroke("enter"))
         else:
+            if isinstance(event, events.Resize):
+                self.picture.forget()
             await super().on_event(event)
 
     def key(self, stroke: Stroke) -> None:
         self._last_key = self.clock.monotonic()
         if stroke.key == "f12":
             self.lock()
+        elif stroke.key == "ctrl+l":  # a garbled terminal is painted again
+            self.picture.forget()
+            self.screen.refresh()
         elif stroke.key == "f9" and self.client.link.refused:
             self.exit(RELAUNCH)
         else:
@@ -175,7 +193,7 @@ class Terminal(App[int]):
             return
         from tui.screens.first import first_screen
 
-        await self._start(first_screen(person))
+        await self._start(first_screen())
 
     def lock(self) -> None:
         """F12: the screen is empty at once; what was being typed stays, behind the code."""

@@ -45,6 +45,9 @@ class Field:
     def insert(self, text: str) -> None:
         """Typed or pasted text at the cursor, composed (NFC): a decomposed é arrives as two keys."""
         text = "".join(c for c in text if c.isprintable() or unicodedata.combining(c))
+        if self.width == 1:  # one letter: the last one typed counts
+            self.put((text.upper() if self.upper else text).strip()[-1:] or self.value)
+            return
         before = self.value[: self.cursor] + (text.upper() if self.upper else text)
         before = unicodedata.normalize("NFC", before)
         self.value = (before + self.value[self.cursor :])[:LONGEST]
@@ -75,13 +78,14 @@ class Field:
     def runs(self, active: bool) -> list[Run]:
         """The field as drawn; the active one in reverse video, its cursor cell not."""
         shown = "*" * len(self.value) if self.secret else safe(self.value)
-        start = max(0, self.cursor - self.width + 1) if active else 0
+        beyond = self.cursor - self.width + (self.cursor < len(self.value) or len(self.value) > self.width)
+        start = max(0, beyond) if active else 0
         box = fit(shown[start:], self.width)
         opening, closing = ("[", "]") if self.brackets else ("", "")
         label = f"{self.label} " if self.label else ""
         if not active:
             return [(label + opening + box + closing, PLAIN)]
-        at = cell_len(shown[start : self.cursor])
+        at = min(cell_len(shown[start : self.cursor]), self.width - 1)
         left, right = fit(box, at), box[len(fit(box, at)) :]
         return [
             (label, BOLD),

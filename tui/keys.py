@@ -94,7 +94,7 @@ def _order() -> tuple[Key, ...]:
         Key("order.slot", "f4", _("Créneau"), _("Créneaux : gauche, droite = jour ; F4 encore = autre salle.")),
         Key("order.print", "f7", _("Convoc"), _("Imprime la convocation après l'enregistrement."), _("Convocation")),
         Key("order.save", "f9", _("Enregistrer"), _("Enregistre ; le numéro de demande est attribué.")),
-        _back(_("Annuler"), _("Retour, sans enregistrer.")),
+        _back(_("Retour"), _("Retour à la liste ; ce qui n'est pas enregistré est abandonné.")),
     )
 
 

@@ -240,8 +240,10 @@ class DayScreen(Desk):
         await chosen()
 
     async def _room(self) -> None:
-        from tui.screens.room import RoomScreen
+        from tui.screens.room import RoomScreen, choose_room
 
+        if not RoomScreen.last_room:
+            RoomScreen.last_room = await choose_room(self)
         await self.terminal.open(RoomScreen())
 
     async def _prints(self) -> None:

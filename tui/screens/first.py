@@ -1,18 +1,12 @@
-"""Which screen a person starts on: the day for reception, the room console for technologists."""
+"""The screen a person starts on."""
 
 from __future__ import annotations
 
-from core.model.people import Role
-from core.rpc.contract import Person
 from tui.screens.base import Desk
 
 
-def first_screen(person: Person) -> Desk:
-    """Imported here and not before: only the first screen of the post is loaded at start."""
+def first_screen() -> Desk:
+    """Imported here and not before: nothing is loaded at start that is not shown at start."""
     from tui.screens.day import DayScreen
 
     return DayScreen()
-
-
-def works_in_a_room(person: Person) -> bool:
-    return Role.TECHNOLOGIST in person.roles and Role.RECEPTION not in person.roles

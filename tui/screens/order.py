@@ -97,7 +97,9 @@ class OrderScreen(Desk):
 
     def status(self) -> str:
         if self.saved is not None:
-            return " " + _("Enregistré : demande %s.   F7 = convocation   F10 = retour") % self.saved.accession_number
+            when = self.core.hour(self.saved.scheduled_at) or _("sans rendez-vous")
+            facts = (self.saved.accession_number, self.saved.room, when)
+            return " " + _("Enregistré : demande %s, %s %s.   F7 = convocation   F10 = retour") % facts
         missing = [f.label.strip() for f in self.form.fields if f.name in _DUTIES and not f.value.strip()]
         if missing:
             return " " + _("Obligatoires manquants : %s") % ", ".join(missing)

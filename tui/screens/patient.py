@@ -66,7 +66,7 @@ class PatientScreen(Desk):
     def _candidate(self, index: int) -> Line:
         one = self.candidates[index]
         patient, known = one.patient, one.patient.demographics
-        score = f"{one.score:.2f}".replace(".", ",") if one.score else "    "
+        score = f"{one.score:.2f} ".replace(".", ",") if one.score else "     "
         last = f"{patient.last_exam_at:%m/%Y}" if patient.last_exam_at else _("jamais")
         text = " ".join(
             (
@@ -107,7 +107,7 @@ class PatientScreen(Desk):
     def status(self) -> str:
         if self.at >= 0:
             return " " + _("Entrée = prendre ce patient   Tab = revenir aux champs")
-        return " " + _("Tab champ suivant   Flèches = choisir un patient   Doublons cherchés à la frappe")
+        return " " + _("Tab = champ suivant   Flèches = choisir un patient   Doublons à la frappe")
 
     # Keys.
 
@@ -118,6 +118,9 @@ class PatientScreen(Desk):
             return True
         if stroke.key == "enter" and self.at >= 0:
             self.verb(self._take(self.candidates[self.at].patient))
+            return True
+        if stroke.key == "tab" and self.at >= 0:
+            self._choose(-1)
             return True
         if stroke.key in ("escape", "up", "down"):
             return False

@@ -45,18 +45,9 @@ class RoomScreen(Desk):
         yield self.list
 
     async def prepare(self) -> None:
-        if not self.room:
-            rooms = await self.core.ask(c.Rooms())
-            if not rooms:
-                raise NotFound(_("Aucune salle n'est déclarée."))
-            self._enter(rooms[0].code)
         await self.list.load(self.list.page.cursor)
         await self._to_current()
         await self._look()
-
-    def _enter(self, code: str) -> None:
-        RoomScreen.last_room = code
-        self.list.narrow(room=code)
 
     @property
     def room(self) -> str:
@@ -218,8 +209,8 @@ class RoomScreen(Desk):
         await self._look()
 
     async def act_choose(self) -> None:
-        rooms = await self.core.ask(c.Rooms())
-        self._enter(await self.ask(Choice(_("Salle"), lettered([(f"{r.code} {r.label}", r.code) for r in rooms]))))
+        RoomScreen.last_room = await choose_room(self)
+        self.list.narrow(room=RoomScreen.last_room)
         self.terminal.follow(self)
         await self.list.load(0)
         await self._to_current()
@@ -275,6 +266,14 @@ class RoomScreen(Desk):
         from tui.screens.exam import ExamScreen
 
         await self.terminal.open(ExamScreen(self._exam()))
+
+
+async def choose_room(desk: Desk) -> str:
+    """The code of a room, asked on any screen."""
+    rooms = await desk.core.ask(c.Rooms())
+    if not rooms:
+        raise NotFound(_("Aucune salle n'est déclarée."))
+    return await desk.ask(Choice(_("Salle"), lettered([(f"{r.code} {r.label}", r.code) for r in rooms])))
 
 
 def _named(studies: Sequence[StudyLine]) -> list[tuple[str, StudyLine]]:
