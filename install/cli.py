@@ -45,3 +45,7 @@ main_group = FrenchGroup(
 
 def main() -> None:
     run(main_group)
+
+
+if __name__ == "__main__":
+    main()
