@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import ssl
 from dataclasses import dataclass
 
 from core.clock import Clock
@@ -36,18 +35,10 @@ class Reply:
 class MllpClient:
     """Connects when first needed, and again after any trouble."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        clock: Clock,
-        answer_seconds: float = ANSWER_SECONDS,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, host: str, port: int, clock: Clock, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._address = (host, port)
         self._clock = clock
         self._answer_seconds = answer_seconds
-        self._tls = tls
         self._sock: socket.socket | None = None
 
     def close(self) -> None:
@@ -60,7 +51,7 @@ class MllpClient:
         sock = self._sock
         if sock is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
     def exchange(self, message: bytes, control_id: str) -> Reply:
         """Send one message and wait for its answer.
@@ -96,7 +87,7 @@ class MllpClient:
             sock = socket.create_connection(self._address, timeout=CONNECT_SECONDS)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._sock = sock if self._tls is None else self._tls.wrap_socket(sock, server_hostname=self._address[0])
+            self._sock = sock
         return self._sock
 
     def _next_frame(self, sock: socket.socket) -> bytes:

@@ -108,7 +108,8 @@ class Receiver:
         if header.component(9, 1) == "ACK":
             return b""  # an answer needs no answer
         verdict = self._decide(raw, frame, sender, address, header)
-        log.info("hl7 %s: %s %s", sender.name, verdict.code, verdict.error)
+        kind = f"{header.component(9, 1)} {header.component(9, 2)}"
+        log.info("hl7 %s: %s %r, %s %s", sender.name, kind, header.raw(10)[:40], verdict.code, verdict.error)
         return self._acknowledge(header, verdict, sender)
 
     def _decide(self, raw: bytes, frame: Frame, sender: Sender, address: str, header: Header) -> Verdict:
@@ -159,7 +160,7 @@ def check_header(message: Message, sender: Sender) -> None:
     version = message.header.at(12) or sender.default_version
     if VERSION.fullmatch(version) is None:
         raise _refused(refusals.VERSION, _("Version HL7 non prise en charge : %s") % version[:20], 12)
-    if sender.processing_id and message.header.at(11) != sender.processing_id:
+    if sender.processing_id and message.header.at(11) not in ("", sender.processing_id):
         sentence = _("MSH-11 : %s attendu") % sender.processing_id
         raise _refused(refusals.PROCESSING_ID, sentence, 11)
     if not message.control_id:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,9 +51,8 @@ class _Connection:
     thread: threading.Thread | None = field(default=None, repr=False)
 
     def cut(self, how: int = socket.SHUT_RDWR) -> None:
-        # SSLSocket.shutdown would also forget its key: a last answer would leave in clear.
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.sock, how)
+            self.sock.shutdown(how)
 
 
 class MllpServer:
@@ -66,7 +64,6 @@ class MllpServer:
         clock: Clock,
         host: str = "127.0.0.1",
         port: int = 0,
-        tls: ssl.SSLContext | None = None,
         release: Callable[[], None] = lambda: None,
     ) -> None:
         """port: 0 takes any free one. release: called at the end of each thread. Raises `OSError`."""
@@ -76,7 +73,6 @@ class MllpServer:
         self.port = int(self._listener.getsockname()[1])  # the one that is bound, also when 0 was asked for
         self._door = door
         self._clock = clock
-        self._tls = tls
         self._release = release
         self._connections: set[_Connection] = set()
         self._lock = threading.Lock()
@@ -158,12 +154,6 @@ class MllpServer:
 
     def _serve(self, connection: _Connection) -> None:
         try:
-            if self._tls is not None:
-                # The handshake comes after the assignment, so that the sweeper can cut it.
-                connection.sock = self._tls.wrap_socket(
-                    connection.sock, server_side=True, do_handshake_on_connect=False
-                )
-                connection.sock.do_handshake()
             self._converse(connection)
         except OSError as error:
             log.info("hl7 %s: connection lost (%s)", connection.address, type(error).__name__)
@@ -186,10 +176,10 @@ class MllpServer:
             deframer.receive(data) if data else deframer.end()
             if not self._answer_frames(connection, deframer) or not data:
                 return
-            connection.mid_frame = deframer.mid_frame
             if deframer.mid_frame and timed != deframer.frames:  # once a frame: dripping bytes does not move it
                 timed = deframer.frames
                 self._wait(connection, connection.sender.limits.frame_seconds)
+            connection.mid_frame = deframer.mid_frame
 
     def _answer_frames(self, connection: _Connection, deframer: Deframer) -> bool:
         """Answer every complete frame; False when the connection has to end."""

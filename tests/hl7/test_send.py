@@ -43,6 +43,7 @@ class Receiver:
         self.connections = 0
         self.answer = answer
         self.arrived = threading.Semaphore(0)
+        self.closed = threading.Event()  # a caller has gone
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._open: list[socket.socket] = []
@@ -73,6 +74,8 @@ class Receiver:
                     sock.sendall(answer)
         except OSError:
             pass
+        finally:
+            self.closed.set()
 
     def wait(self, count: int = 1) -> None:
         for _ in range(count):
@@ -369,19 +372,37 @@ def test_a_new_letter_leaves_when_the_bell_rings_and_one_dead_receiver_stops_no_
     receivers: Callable[..., Receiver], nowhere: int
 ) -> None:
     receiver, outbox = receivers(), MemoryOutbox()
-    outbox.places.append(place(receiver))
+    outbox.places[:] = [replace(place(receiver), port=nowhere), place(receiver, "LABO")]
+    sender = OutboxSender(outbox, write, SetClock(NOW))
+    sender.start()
+    outbox.put("1", to="SIH")
+    outbox.put("2", to="LABO")
+    sender.wake()
+    outbox.wait_for("QUEUED", "ACCEPTED")
+    outbox.put("3", to="LABO")
+    sender.wake()
+    outbox.wait_for("QUEUED", "ACCEPTED", "ACCEPTED")
+    sender.stop()
+    assert [number_of(m) for m in receiver.messages] == ["2", "3"]
+
+
+def test_a_destination_that_moved_is_found_at_its_new_address(receivers: Callable[..., Receiver]) -> None:
+    first, second, outbox = receivers(), receivers(), MemoryOutbox()
+    outbox.places.append(place(first))
     sender = OutboxSender(outbox, write, SetClock(NOW))
     sender.start()
     outbox.put("1")
     sender.wake()
     outbox.wait_for("ACCEPTED")
-    outbox.places[:] = [replace(outbox.places[0], port=nowhere), place(receiver, "LABO")]
-    outbox.put("2")
-    outbox.put("3", to="LABO")
+    outbox.places.clear()
     sender.wake()
-    receiver.wait(2)
+    first.closed.wait(30)  # the old connection is given up
+    outbox.places.append(place(second))
+    outbox.put("2")
+    sender.wake()
+    outbox.wait_for("ACCEPTED", "ACCEPTED")
     sender.stop()
-    assert [number_of(m) for m in receiver.messages] == ["1", "3"]
+    assert ([number_of(m) for m in first.messages], [number_of(m) for m in second.messages]) == (["1"], ["2"])
 
 
 def test_python_hl7_receives_what_we_send() -> None:
