@@ -1,4 +1,4 @@
-"""Study Root C-FIND at the study level: read the keys, ask the studies, spell the answers.
+"""Study Root C-FIND at the study and series levels: read the keys, ask the studies, spell the answers.
 
 Source: PS3.4 annex C (keys: table C.6.2-1; matching: C.2.2.2; statuses: C.4.1.1.4).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from core.dicom import answers, dataset
 from core.dicom.answers import Answer, Column
@@ -21,11 +21,15 @@ from core.dicom.status import OUT_OF_RESOURCES, PENDING, PENDING_UNSUPPORTED_KEY
 from core.errors import BadInput
 from core.i18n import _
 from core.model.query import StudyQuery
-from core.model.study import StudyLine
+from core.model.study import SeriesLine, StudyLine
 
+Row = TypeVar("Row")
 LEVEL: Final = 0x00080052
 RETRIEVE_AE: Final = 0x00080054
 STUDY_UID: Final = 0x0020000D
+SERIES_UID: Final = 0x0020000E
+SERIES_MODALITY: Final = 0x00080060
+SERIES_NUMBER: Final = 0x00200011
 MODALITIES: Final = 0x00080061
 SELECTIVE_LIMIT: Final = 5000  # answers to a query with a selective key
 _SELECTIVE_DAYS: Final = 31
@@ -37,6 +41,7 @@ class Studies(Protocol):
     """The verb of `core.services.studies` that queries need."""
 
     def find(self, query: StudyQuery) -> list[StudyLine]: ...
+    def find_series(self, query: StudyQuery) -> list[tuple[StudyLine, SeriesLine]]: ...
 
 
 class Seen(Protocol):
@@ -63,11 +68,22 @@ COLUMNS: Final[tuple[Answer[StudyLine], ...]] = (
     Column(0x00201206, "IS", lambda study: str(study.series)),
     Column(0x00201208, "IS", lambda study: str(study.instances)),
 )
-_KNOWN: Final = frozenset(column.tag for column in COLUMNS) | _NOT_KEYS
+SeriesRow = tuple[StudyLine, SeriesLine]
+SERIES_COLUMNS: Final[tuple[Answer[SeriesRow], ...]] = (
+    Column(LEVEL, "CS", lambda row: "SERIES", always=True),
+    Column(0x00080056, "CS", lambda row: "ONLINE", always=True),
+    Column(SERIES_MODALITY, "CS", lambda row: row[1].modality),
+    Column(0x0008103E, "LO", lambda row: row[1].description),
+    Column(0x00180015, "CS", lambda row: row[1].body_part),
+    Column(STUDY_UID, "UI", lambda row: row[0].study_instance_uid, always=True),
+    Column(SERIES_UID, "UI", lambda row: row[1].series_instance_uid, always=True),
+    Column(SERIES_NUMBER, "IS", lambda row: "" if row[1].number is None else str(row[1].number)),
+    Column(0x00201209, "IS", lambda row: str(row[1].instances)),
+)
 
 
 class StudyQueryDoor:
-    """The handler of the Study Root query class. title: our own AE, from where studies can be had."""
+    """The handler of the Study Root query class. title: our own AE, where studies can be had."""
 
     def __init__(self, studies: Studies, devices: Seen, title: str) -> None:
         self._studies = studies
@@ -76,21 +92,42 @@ class StudyQueryDoor:
 
     def find(self, request: Request) -> Iterator[Reply]:
         keys = dataset.decode(request.data_set, request.context.transfer_syntax)
+        level = keys.text(LEVEL).upper()
         query = read_query(keys, request)
         self._devices.seen(request.caller.ae_title, "query")
-        studies = self._studies.find(replace(query, limit=query.limit + 1))  # one more: was it cut?
-        spell = Speller(keys, request, self._title)
-        pending = PENDING if _KNOWN.issuperset(keys.tags) else PENDING_UNSUPPORTED_KEYS
-        for study in studies[: query.limit]:
-            yield Reply(pending, spell(study))
-        yield Reply(OUT_OF_RESOURCES if len(studies) > query.limit else SUCCESS)
+        more = replace(query, limit=query.limit + 1)  # was it cut?
+        if level == "STUDY":
+            yield from self._answers(COLUMNS, self._studies.find(more), keys, request, query.limit)
+        elif level == "SERIES" and query.study_uids:
+            rows = [row for row in self._studies.find_series(more) if _series_matches(keys, row[1])]
+            yield from self._answers(SERIES_COLUMNS, rows, keys, request, query.limit)
+        else:
+            raise BadInput(_("Niveau de recherche non pris en charge : %s") % (level[:16] or "-"), "QueryRetrieveLevel")
+
+    def _answers(
+        self, columns: tuple[Answer[Row], ...], rows: list[Row], keys: Item, request: Request, limit: int
+    ) -> Iterator[Reply]:
+        where: Answer[Row] = Column(RETRIEVE_AE, "AE", lambda _row: self._title, always=True)
+        spell = Speller((*columns, where), keys, request)
+        known = _NOT_KEYS.union(column.tag for column in columns)
+        pending = PENDING if known.issuperset(keys.tags) else PENDING_UNSUPPORTED_KEYS
+        for row in rows[:limit]:
+            yield Reply(pending, spell(row))
+        yield Reply(OUT_OF_RESOURCES if len(rows) > limit else SUCCESS)
+
+
+def _series_matches(keys: Item, series: SeriesLine) -> bool:
+    uids = [uid for uid in _key(keys, SERIES_UID).split("\\") if uid]
+    number, modality = _key(keys, SERIES_NUMBER), _key(keys, SERIES_MODALITY)
+    return (
+        (not uids or series.series_instance_uid in uids)
+        and (not modality or series.modality in modality.split("\\"))
+        and (not number or number == str(series.number))
+    )
 
 
 def read_query(keys: Item, request: Request) -> StudyQuery:
-    """The keys that restrict. Raises `BadInput` (0xA900) for another level or a date that is none."""
-    level = keys.text(LEVEL).upper()
-    if level != "STUDY":
-        raise BadInput(_("Niveau de recherche non pris en charge : %s") % (level[:16] or "-"), "QueryRetrieveLevel")
+    """The keys that restrict. Raises `BadInput` (0xA900) for a date that is none."""
     day, hour = date_range(keys.text(0x00080020)), time_range(keys.text(0x00080030))
     device = request.caller.device
     query = StudyQuery(
@@ -142,18 +179,22 @@ def _key(keys: Item, tag: int) -> str:
     return "" if not text.strip("*") else text
 
 
-class Speller:
-    """Study answers for one query."""
+class Speller(Generic[Row]):
+    """Answers to one query, in the charset that the machine can read."""
 
-    def __init__(self, keys: Item, request: Request, title: str) -> None:
+    def __init__(self, columns: tuple[Answer[Row], ...], keys: Item, request: Request) -> None:
         device = request.caller.device
         self._encoder = Encoder(device.charset if device else "ISO_IR 192")
         self._syntax = request.context.transfer_syntax
-        where: Answer[StudyLine] = Column(RETRIEVE_AE, "AE", lambda _study: title, always=True)
-        self._columns = answers.chosen((*COLUMNS, where), keys.tags)
+        self._columns = answers.chosen(columns, keys.tags)
         declared = self._encoder.declared.encode()
         self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
 
-    def __call__(self, study: StudyLine) -> bytes:
-        body = answers.encode(self._columns, study, self._encoder, self._syntax)
-        return body if body.isascii() else self._charset + body
+    def __call__(self, row: Row) -> bytes:
+        body = answers.encode(self._columns, row, self._encoder, self._syntax)
+        return body if _is_ascii(body, self._encoder) else self._charset + body
+
+
+def _is_ascii(body: bytes, encoder: Encoder) -> bool:
+    """Lengths of elements may look like letters outside ASCII; the charset is then declared for nothing."""
+    return not encoder.declared or body.isascii()

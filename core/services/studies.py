@@ -43,6 +43,14 @@ class Studies:
                     break
         return found
 
+    def find_series(self, query: StudyQuery) -> list[tuple[StudyLine, SeriesLine]]:
+        """Series-level search (PS3.4 C.4.1) within the studies that the query finds, in their order."""
+        found = []
+        for study in self.find(query):
+            rows = Series.select().where(Series.study == study.id).order_by(Series.number, Series.id)
+            found += [(study, series_line(row)) for row in rows]
+        return found
+
     def of_step(self, actor: Actor, step_id: int) -> list[StudyLine]:
         """The studies of an exam."""
         check_exam(actor, step_id)

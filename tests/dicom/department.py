@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from core.archive.store import Archive
 from core.clock import Clock
 from core.config import filled_template, load
 from core.dicom.door import open_door
 from core.dicom.limits import Limits
 from core.dicom.server import DicomServer
-from core.index.opening import Index, open_index
+from core.index.opening import Index
 from core.model.birth import UNKNOWN, on_day
 from core.model.device import Device
 from core.model.order import Exam, OrderDraft, Room
 from core.model.patient import Demographics
 from core.model.people import Actor, Role
 from core.model.worklist import ExamLine
-from core.services.devices import Devices
-from core.services.ingest import Ingest
-from core.services.kit import Kit
-from core.services.mpps import Mpps
-from core.services.orders import Orders
-from core.services.patients import Patients
-from core.services.ports import Ports
-from core.services.scheduling import Scheduling
-from core.services.studies import Studies
+from core.services import Services, open_services
 
 RECEPTION = Actor("mariam", frozenset({Role.RECEPTION, Role.ADMINISTRATOR}), origin="test")
 
 
-@dataclass
 class Department:
     """What the door asks, and what the hospital does meanwhile."""
 
-    kit: Kit
-    devices: Devices
-    ingest: Ingest
-    scheduling: Scheduling
-    studies: Studies
-    mpps: Mpps
-    orders: Orders
-    patients: Patients
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.kit = services.kit
+        self.devices = services.devices
+        self.ingest = services.ingest
+        self.scheduling = services.scheduling
+        self.orders = services.orders
+        self.patients = services.patients
 
     @property
     def index(self) -> Index:
@@ -55,7 +44,7 @@ class Department:
         chosen = Limits(**{"tick": 0.05, **limits})
         spool = self.kit.archive.data / "spool"
         zone = self.kit.config.site.timezone
-        return open_door(self, settings, zone, spool, self.kit.clock, self.index.close_thread, chosen)  # type: ignore[arg-type]
+        return open_door(self.services, settings, zone, spool, self.kit.clock, self.services.release_thread, chosen)
 
     def machine(self, ae_title: str, **fields: Any) -> None:
         self.devices.save(RECEPTION, Device(ae_title, **{"addresses": ("127.0.0.1",), **fields}))
@@ -82,19 +71,7 @@ def open_department(data: Path, clock: Clock, *settings: str) -> Department:
     hospital = ["site.hospital=CHU pédiatrique", "site.patient_prefix=CDG", "site.authority=CHUP-CDG"]
     (data / "yelen.toml").write_text(filled_template(hospital), "utf-8")
     config = load(data, ["dicom.port=0", *settings])
-    index = open_index(data, clock)
-    kit = Kit(index, Archive(data, b"s" * 32, index.epoch, clock), clock, config)
-    ports = Ports()
-    department = Department(
-        kit,
-        Devices(kit, ports),
-        Ingest(kit),
-        Scheduling(kit),
-        Studies(kit, ports, None),
-        Mpps(kit),
-        Orders(kit),
-        Patients(kit),
-    )
+    department = Department(open_services(config, clock=clock))
     _furnish(department)
     return department
 

@@ -101,6 +101,18 @@ def test_an_unknown_key_is_said_by_the_status(department_door: DicomServer) -> N
     assert "PatientComments" not in study
 
 
+def test_the_series_of_a_study_are_found(department_door: DicomServer) -> None:
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID = "SERIES", "1.2.3"
+    query.SeriesInstanceUID = query.SeriesNumber = query.Modality = query.NumberOfSeriesRelatedInstances = ""
+    [series], statuses = ask(department_door, query)
+    assert statuses == [0xFF00, 0]
+    assert (series.SeriesInstanceUID, series.SeriesNumber, series.Modality) == ("1.2.3.4", 2, "CT")
+    assert (series.NumberOfSeriesRelatedInstances, series.StudyInstanceUID) == (2, "1.2.3")
+    query.Modality = "US"
+    assert ask(department_door, query) == ([], [0])
+
+
 @pytest.mark.parametrize("level", ["", "SERIES", "FRAME"])
 def test_another_level_is_refused(department_door: DicomServer, level: str) -> None:
     assert ask(department_door, keys(QueryRetrieveLevel=level)) == ([], [0xA900])
