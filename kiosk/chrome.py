@@ -47,6 +47,7 @@ def around() -> dict[str, Any]:
         "person": person,
         "home": home(person) if person else "/connexion",
         "reader": bool(person and is_reader(person)),
+        "idle_s": int(services().people.idle_limit(person.roles).total_seconds()) if person else 0,
         "now": now,
         "epoch_ms": int(now.timestamp() * 1000),
         "utc_offset_min": int((services().local(now).utcoffset() or now - now).total_seconds() // 60),

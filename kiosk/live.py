@@ -1,7 +1,8 @@
 """Lists that refresh by themselves: an ETag that is the id of the last event they know.
 
 A poll whose topics have no newer event is answered 304 without reading the list. The tag also covers the person, the
-filters and the day, so a changed question is never answered « unchanged ». The page keeps the tag itself (`2-live.js`);
+filters and the day, so a changed question is never answered « unchanged ». It names the exams in a room, because
+images are told to those who watch their exam and not to every list. The page keeps the tag itself (`2-live.js`);
 nothing of the list is stored in the browser's cache.
 """
 
@@ -9,33 +10,43 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flask import Response, request
 
+from core.model.worklist import ExamLine, WorklistStatus
 from kiosk.surroundings import actor, services
 
 POLL_MS, JITTER_MS = 5000, 1000
+MOST_MOVING = 40  # exams in rooms that a tag names
+_TAG = re.compile(r'W/"(\d{1,18})-([0-9a-f]{16})-((?:\d{1,12}\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A list at one moment: make it *before* reading the list, so that what happens meanwhile is not missed."""
+    """A list at one moment: made *before* reading it, so that what happens meanwhile is in the next answer."""
 
-    etag: str
+    topics: tuple[str, ...]
+    question: str
+    last_event: int
 
     def is_unchanged(self) -> bool:
         """The page already has this list, and nothing has happened to it since."""
-        return request.headers.get("If-None-Match") == self.etag
+        known = _TAG.fullmatch(request.headers.get("If-None-Match", ""))
+        if known is None or known[2] != self.question:
+            return False
+        return int(known[1]) == services().events.newest(self._with(known[3].split(".")[:MOST_MOVING]))
 
-    def unchanged(self) -> Response:
-        return self.tagged(Response(status=304))
+    def etag(self, lines: Iterable[ExamLine] = ()) -> str:
+        """The tag of the list as it was read."""
+        moving = [str(line.step_id) for line in lines if line.status is WorklistStatus.IN_ROOM][:MOST_MOVING]
+        newest = min(services().events.newest(self._with(moving)), self.last_event)
+        return f'W/"{newest}-{self.question}-{"".join(f"{step}." for step in moving)}"'
 
-    def tagged(self, response: Response) -> Response:
-        response.headers["ETag"] = self.etag
-        response.vary.add("HX-Request")
-        return response
+    def _with(self, steps: Iterable[str]) -> list[str]:
+        return [*self.topics, *(f"step:{step}" for step in steps if step)]
 
 
 def watch(topics: Sequence[str], *about: object) -> Live:
@@ -43,7 +54,18 @@ def watch(topics: Sequence[str], *about: object) -> Live:
     person = actor()
     question = (person.name, person.ward, sorted(person.roles), services().today(), *topics, *about)
     digest = hashlib.sha256("\x1f".join(map(str, question)).encode()).hexdigest()[:16]
-    return Live(f'W/"{services().events.newest(topics)}-{digest}"')
+    return Live(tuple(topics), digest, services().events.last_id())
+
+
+def unchanged() -> Response:
+    """304 with the tag that was asked about, and no body."""
+    return tagged(Response(status=304), request.headers["If-None-Match"])
+
+
+def tagged(response: Response, etag: str) -> Response:
+    response.headers["ETag"] = etag
+    response.vary.add("HX-Request")
+    return response
 
 
 def rhythm() -> str:

@@ -20,6 +20,7 @@ from kiosk.surroundings import actor, services
 ZOOMS = (1.0, 1.5, 2.0, 3.0)
 THUMBNAIL = 96  # px, longest side
 QUALITY = 80
+MIDDLE = 0  # as a frame number: the middle one, which shows most of a loop
 WIDEST = 4096  # px, longest side ever asked for
 
 
@@ -98,7 +99,7 @@ def frame_url(key: str, frame: int, size: int, window: Window | None = None, ser
 
 
 def thumbnail(key: str, size: int = THUMBNAIL) -> str:
-    return frame_url(key, 1, size)
+    return frame_url(key, MIDDLE, size)
 
 
 def look(study: StudyLine, path: str, asked: Mapping[str, str], base: int) -> View | None:

@@ -32,9 +32,10 @@ def page(step_id: int) -> Response:
     person = actor()
     now = live.watch((f"step:{step_id}", f"report:{step_id}"), step_id)
     if now.is_unchanged():
-        return now.unchanged()
+        return live.unchanged()
     line = services().scheduling.line(person, step_id)
     studies = services().studies.of_step(person, step_id)
+    etag = now.etag()
     answer = render(
         "exam/page.html",
         block="exam",
@@ -44,9 +45,9 @@ def page(step_id: int) -> Response:
         report=services().reports.current(person, step_id),
         others=others(line),
         doubtful=Flag.IDENTITY_DOUBTFUL in line.flags,
-        live=now,
+        etag=etag,
     )
-    return now.tagged(answer)
+    return live.tagged(answer, etag)
 
 
 def sheets(study: StudyLine) -> list[Sheet]:

@@ -17,7 +17,8 @@ door = Blueprint("frame", __name__)
 
 @door.get("/img/<key>/frame")
 def page(key: str) -> Response:
-    """`f` frame from 1, `c` `w` window, `size` longest side, `q` quality, `k` key of this login, `s` series looked at.
+    """`f` frame from 1 (0 the middle one), `c` `w` window, `size` longest side, `q` quality; `k` the key of this login,
+    `s` the series that is looked at.
 
     404 without the right to see it, as for an image that does not exist.
     """

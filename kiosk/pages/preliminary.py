@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from core.errors import BadInput, NotAllowed
+from core.errors import BadInput, Conflict, NotAllowed
 from core.model.report import ReportText
 from kiosk.access import go
 from kiosk.fragments import render
-from kiosk.pages.signature import draft_of, once
+from kiosk.pages.signature import draft_of, held_draft, once
 from kiosk.surroundings import actor, services
 
 door = Blueprint("preliminary", __name__)
@@ -27,15 +27,12 @@ def show(step_id: int, text: ReportText, sentence: str = "") -> Response:
 
 @door.post("/lecture/<int:step_id>/provisoire")
 def release(step_id: int) -> Response:
-    text = draft_of(step_id)
-    if text is None:
-        return go("desk.page", step_id=step_id)
-
     def act() -> str:
-        services().reports.release_preliminary(actor(), step_id, text, request.form.get("secret", ""))
+        services().reports.release_preliminary(actor(), step_id, held_draft(step_id), request.form.get("secret", ""))
         return url_for("desk.page", step_id=step_id)
 
     try:
         return once(act)
-    except (NotAllowed, BadInput) as error:
-        return show(step_id, text, str(error))
+    except (NotAllowed, BadInput, Conflict) as error:
+        text = draft_of(step_id)
+        return go("desk.page", step_id=step_id) if text is None else show(step_id, text, str(error))

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from core.i18n import _
 from core.model.step import Flag
+from core.model.study import Match
 from core.model.worklist import ExamLine
 from kiosk import live
 from kiosk.access import go
@@ -17,14 +18,17 @@ door = Blueprint("reading", __name__)
 
 @door.get("/lecture")
 def page() -> Response:
-    now = live.watch(("reading",))
+    now = live.watch(("reading", "alarm", "studies"))
     if now.is_unchanged():
-        return now.unchanged()
+        return live.unchanged()
     lines = services().reports.reading_list(actor())
+    doubtful = [s for s in services().reconciliation.unmatched(actor()) if s.match is Match.UNRECONCILED]
+    etag = now.etag(lines)
     urgent = [line for line in lines if is_urgent(line)]
     others = [line for line in lines if not is_urgent(line)]
     groups = [(title, held) for title, held in ((_("Urgences"), urgent), (_("À lire"), others)) if held]
-    return now.tagged(render("reading/page.html", block="rows", groups=groups, live=now, count=len(lines)))
+    answer = render("reading/page.html", block="rows", groups=groups, doubtful=doubtful, etag=etag)
+    return live.tagged(answer, etag)
 
 
 def is_urgent(line: ExamLine) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, redirect, request, url_for
 
 from core.errors import BadInput, Conflict, NotAllowed
+from core.i18n import _
 from core.model.report import Discordance, ReportText
 from kiosk.access import go
 from kiosk.fragments import render
@@ -22,6 +23,14 @@ def draft_of(step_id: int) -> ReportText | None:
     """The draft that this reader holds; None when the exam is not open in their hands."""
     desk = services().reports.desk(actor(), step_id)
     return desk.draft if desk.mine else None
+
+
+def held_draft(step_id: int) -> ReportText:
+    """The draft to be signed or released. Raises `Conflict` when it is no longer in this reader's hands."""
+    text = draft_of(step_id)
+    if text is None:
+        raise Conflict(_("Ce compte rendu n'est plus ouvert chez vous."))
+    return text
 
 
 def once(act: Callable[[], str]) -> Response:
@@ -49,15 +58,13 @@ def show(step_id: int, text: ReportText, sentence: str = "") -> Response:
 
 @door.post("/lecture/<int:step_id>/signature")
 def sign(step_id: int) -> Response:
-    form, text = request.form, draft_of(step_id)
-    if text is None:
-        return go("desk.page", step_id=step_id)
+    form = request.form
 
     def act() -> str:
         services().reports.sign(
             actor(),
             step_id,
-            text,
+            held_draft(step_id),
             form.get("secret", ""),
             form.get("vu", ""),
             reason=form.get("motif", "").strip(),
@@ -69,7 +76,8 @@ def sign(step_id: int) -> Response:
     try:
         return once(act)
     except (NotAllowed, BadInput, Conflict) as error:
-        return show(step_id, text, str(error))
+        text = draft_of(step_id)
+        return go("desk.page", step_id=step_id) if text is None else show(step_id, text, str(error))
 
 
 @door.post("/lecture/<int:step_id>/tardive/<key>")

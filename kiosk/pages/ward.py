@@ -33,12 +33,13 @@ def page() -> Response:
         return redirect(url_for("reading.page"), 303)  # type: ignore[return-value]
     chosen = chosen_day(request.args.get("jour", ""))
     day = chosen or services().today()
-    list_now = live.watch(topics(person, day, chosen is None), day, chosen is None)
-    if list_now.is_unchanged():
-        return list_now.unchanged()
-    groups = grouped(lines_of(person, day, chosen is None))
-    answer = render("ward/page.html", block="rows", groups=groups, day=day, chosen=chosen, live=list_now, new=is_new)
-    return list_now.tagged(answer)
+    now = live.watch(topics(person, day, chosen is None), day, chosen is None)
+    if now.is_unchanged():
+        return live.unchanged()
+    lines = list(lines_of(person, day, chosen is None))
+    etag, groups = now.etag(lines), grouped(lines)
+    answer = render("ward/page.html", block="rows", groups=groups, day=day, chosen=chosen, etag=etag, new=is_new)
+    return live.tagged(answer, etag)
 
 
 def chosen_day(text: str) -> date | None:

@@ -17,6 +17,7 @@ from core.model.patient import Demographics
 from core.model.received import Arrival, Sender
 from core.model.report import ReportText
 from core.services import Services
+from core.services.acquisition import DoseEntry
 from tests.people.hospital import MORNING, PIN, RADIOLOGIST, RECEPTION, TECHNOLOGIST
 
 CLASS_OF = {"CT": "1.2.840.10008.5.1.4.1.1.2", "DX": "1.2.840.10008.5.1.4.1.1.1.1"}
@@ -33,6 +34,7 @@ class Exams:
     """The day of one hospital, told in acts."""
 
     services: Services
+    slots: int = 0
 
     def ordered(
         self,
@@ -45,9 +47,9 @@ class Exams:
     ) -> int:
         who = Demographics(family, given, parse("12/05/2022", self.services.today()), "F")
         patient = self.services.patients.register(RECEPTION, who, reason="autre enfant")
-        draft = OrderDraft(
-            patient.id, code, "Dr TRAORE", "trauma crânien", Urgency(urgency), ward, "SC1", MORNING + timedelta(hours=1)
-        )
+        self.slots += 1
+        at = MORNING + timedelta(minutes=30 * self.slots)
+        draft = OrderDraft(patient.id, code, "Dr TRAORE", "trauma crânien", Urgency(urgency), ward, "SC1", at)
         return self.services.orders.place(RECEPTION, draft).step_id
 
     def imaged(
@@ -78,7 +80,7 @@ class Exams:
         self.services.scheduling.arrive(RECEPTION, step)
         self.services.acquisition.start(TECHNOLOGIST, step)
         self.imaged(step, images)
-        self.services.acquisition.complete(TECHNOLOGIST, step)
+        self.services.acquisition.complete(TECHNOLOGIST, step, DoseEntry("PDL 301 mGy.cm"))
         self.services.acquisition.verify(TECHNOLOGIST, step)
         return step
 
@@ -110,6 +112,7 @@ def dataset(modality: str, study: str, series: str, number: int) -> Dataset:
     data = Dataset()
     data.SOPClassUID, data.SOPInstanceUID = CLASS_OF[modality], generate_uid()
     data.StudyInstanceUID, data.SeriesInstanceUID = study, series
+    data.SpecificCharacterSet = "ISO_IR 192"
     data.StudyDate, data.StudyTime, data.Modality = "20261124", "093000", modality
     data.StudyDescription, data.SeriesDescription, data.BodyPartExamined = "CRANE", f"{modality} 5 mm", "HEAD"
     data.InstanceNumber = number
