@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("install/setup", "install/start", "install/test", "install/peers", "install/lock", ".ci/run")
+SCRIPTS = ("install/setup", "install/start", "install/test", "install/peers", "install/lock", "install/words", ".ci/run")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
