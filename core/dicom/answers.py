@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from core.dicom import dataset
@@ -27,10 +28,22 @@ class Column(Generic[Row]):
     always: bool = False
     many: bool = False
 
-    def encode(self, row: Row, encoder: Encoder, syntax: str) -> bytes:
-        text = self.value(row)
-        raw = encoder.encode(self._fit(text)) if text else b""
-        return dataset.element(self.tag, self.vr, raw, syntax)
+    def prepare(self, encoder: Encoder, syntax: str) -> Callable[[Row], bytes]:
+        """How this column is written for one query: what does not depend on the row is done once."""
+        head, length, pad = dataset.head(self.tag, self.vr, syntax)
+        value, encode, fit, pack = self.value, encoder.encode, self._fit, length.pack
+        empty = head + pack(0)
+
+        def write(row: Row) -> bytes:
+            text = value(row)
+            if not text:
+                return empty
+            raw = encode(fit(text))
+            if len(raw) & 1:
+                raw += pad
+            return head + pack(len(raw)) + raw
+
+        return write
 
     def _fit(self, text: str) -> str:
         """Within the VR's length, one value unless many are allowed."""
@@ -50,8 +63,9 @@ class Nested(Generic[Row]):
     items: Callable[[Row, Encoder, str], Iterable[bytes]]
     always: bool = False
 
-    def encode(self, row: Row, encoder: Encoder, syntax: str) -> bytes:
-        return dataset.sequence(self.tag, self.items(row, encoder, syntax), syntax)
+    def prepare(self, encoder: Encoder, syntax: str) -> Callable[[Row], bytes]:
+        tag, items = self.tag, self.items
+        return lambda row: dataset.sequence(tag, items(row, encoder, syntax), syntax)
 
 
 Answer = Column[Row] | Nested[Row]
@@ -65,10 +79,13 @@ def chosen(columns: Iterable[Answer[Row]], asked: Iterable[int]) -> list[Answer[
     )
 
 
-def encode(columns: Iterable[Answer[Row]], row: Row, encoder: Encoder, syntax: str) -> bytes:
-    return b"".join([column.encode(row, encoder, syntax) for column in columns])
+def prepare(columns: Iterable[Answer[Row]], encoder: Encoder, syntax: str) -> Callable[[Row], bytes]:
+    """The columns of one query as one function of a row."""
+    writers = [column.prepare(encoder, syntax) for column in columns]
+    return lambda row: b"".join([write(row) for write in writers])
 
 
+@lru_cache(maxsize=512)
 def code_item(value: str, scheme: str, meaning: str, encoder: Encoder, syntax: str) -> bytes:
     """A code: (0008,0100) to (0008,0104). PS3.3 section 8."""
     return (

@@ -132,24 +132,24 @@ class _Reader:
 
 
 @lru_cache(maxsize=1024)
-def _head(tag: int, vr: str, transfer_syntax: str) -> tuple[bytes, struct.Struct, bytes]:
+def head(tag: int, vr: str, transfer_syntax: str) -> tuple[bytes, struct.Struct, bytes]:
     """What comes before the length, how the length is written, and the padding byte."""
     encoding = Encoding.of(transfer_syntax)
-    head = struct.pack(encoding.order + "HH", tag >> 16, tag & 0xFFFF)
+    name = struct.pack(encoding.order + "HH", tag >> 16, tag & 0xFFFF)
     pad = b"\0" if vr in _NUL_PADDED else b" "
     if not encoding.explicit:
-        return head, struct.Struct(encoding.order + "I"), pad
+        return name, struct.Struct(encoding.order + "I"), pad
     if vr in _LONG:
-        return head + vr.encode() + b"\0\0", struct.Struct(encoding.order + "I"), pad
-    return head + vr.encode(), struct.Struct(encoding.order + "H"), pad
+        return name + vr.encode() + b"\0\0", struct.Struct(encoding.order + "I"), pad
+    return name + vr.encode(), struct.Struct(encoding.order + "H"), pad
 
 
 def element(tag: int, vr: str, value: bytes, transfer_syntax: str) -> bytes:
     """One element, padded to an even length."""
-    head, length, pad = _head(tag, vr, transfer_syntax)
+    before, length, pad = head(tag, vr, transfer_syntax)
     if len(value) & 1:
         value += pad
-    return head + length.pack(len(value)) + value
+    return before + length.pack(len(value)) + value
 
 
 def sequence(tag: int, items: Iterable[bytes], transfer_syntax: str) -> bytes:

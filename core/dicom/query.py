@@ -186,12 +186,12 @@ class Speller(Generic[Row]):
         device = request.caller.device
         self._encoder = Encoder(device.charset if device else "ISO_IR 192")
         self._syntax = request.context.transfer_syntax
-        self._columns = answers.chosen(columns, keys.tags)
+        self._write = answers.prepare(answers.chosen(columns, keys.tags), self._encoder, self._syntax)
         declared = self._encoder.declared.encode()
         self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
 
     def __call__(self, row: Row) -> bytes:
-        body = answers.encode(self._columns, row, self._encoder, self._syntax)
+        body = self._write(row)
         return body if _is_ascii(body, self._encoder) else self._charset + body
 
 

@@ -167,21 +167,23 @@ class Speller:
         self._zone = zone
         step = keys.first(STEP_SEQUENCE)
         asked = step.tags or [column.tag for column in STEP_COLUMNS]
-        self._step = answers.chosen(STEP_COLUMNS, asked)
-        self._before = answers.chosen((c for c in COLUMNS if c.tag < STEP_SEQUENCE), keys.tags)
-        self._after = answers.chosen((c for c in COLUMNS if c.tag > STEP_SEQUENCE), keys.tags)
+        before = answers.chosen((c for c in COLUMNS if c.tag < STEP_SEQUENCE), keys.tags)
+        after = answers.chosen((c for c in COLUMNS if c.tag > STEP_SEQUENCE), keys.tags)
+        self._step, self._before, self._after = (
+            answers.prepare(columns, self._encoder, self._syntax)
+            for columns in (answers.chosen(STEP_COLUMNS, asked), before, after)
+        )
         declared = self._encoder.declared.encode()
-        self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
+        charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
+        self._charset = charset if declared else b""
 
     def __call__(self, entry: WorklistEntry) -> bytes:
         line = Line(entry, entry.scheduled_at.astimezone(self._zone))
-        encoder, syntax = self._encoder, self._syntax
-        step = answers.encode(self._step, line, encoder, syntax)
         return b"".join(
             (
-                self._charset if encoder.declared else b"",
-                answers.encode(self._before, line, encoder, syntax),
-                dataset.sequence(STEP_SEQUENCE, [step], syntax),
-                answers.encode(self._after, line, encoder, syntax),
+                self._charset,
+                self._before(line),
+                dataset.sequence(STEP_SEQUENCE, [self._step(line)], self._syntax),
+                self._after(line),
             )
         )

@@ -158,7 +158,7 @@ class Scheduling:
 
     def worklist(self, query: WorklistQuery) -> list[WorklistEntry]:
         """The steps a machine may see, by the keys it asked (PS3.4 K.6.1). Rows come from the index alone."""
-        rows = _worklist_rows(self._window(query))
+        rows = _worklist_rows(self._window(query) & _exact_keys(query))
         rooms = {r.code: r for r in Room.select()}
         keep = _predicates(self._kit, query, rooms)
         entries = []
@@ -271,6 +271,28 @@ def _status_condition(status: WorklistStatus) -> Expression:
     return (Step.status == str(done)) & (Step.report_status == "NOT_DUE")
 
 
+_STEP_COLUMNS = (
+    *("id", "scheduled_step_id", "modality", "room", "station_ae", "scheduled_at", "started_at", "day"),
+    *("status", "vetting", "exam_code", "exam_label", "weight_kg", "urgency", "ward", "protocol"),
+)
+
+
+def _exact_keys(query: WorklistQuery) -> Any:
+    """Keys without wildcard, so that SQL reads few rows; `_predicates` decides all the same."""
+    condition: Any = Step.id > 0
+    if query.modality and not (query.device and query.device.cr_is_dx):
+        condition &= Step.modality.in_([m.strip().upper() for m in query.modality.split("\\")])
+    for key, column in (
+        (query.patient_id, Patient.number),
+        (query.accession_number, ImagingServiceRequest.accession_number),
+        (query.study_instance_uid, RequestedProcedure.study_instance_uid),
+        (query.scheduled_step_id, Step.scheduled_step_id),
+    ):
+        if key and not is_pattern(key):
+            condition &= column == key.strip()
+    return condition
+
+
 def _worklist_rows(condition: Expression) -> list[dict[str, Any]]:
     issuer = (
         PatientIdentifier.select(PatientIdentifier.authority)
@@ -279,7 +301,7 @@ def _worklist_rows(condition: Expression) -> list[dict[str, Any]]:
     )
     query = (
         Step.select(
-            Step,
+            *(getattr(Step, name) for name in _STEP_COLUMNS),
             Patient.number.alias("patient_number"),
             Patient.family_name,
             Patient.given_names,
@@ -310,7 +332,9 @@ def _worklist_rows(condition: Expression) -> list[dict[str, Any]]:
 
 def _predicates(kit: Kit, query: WorklistQuery, rooms: dict[str, Any]) -> list[Callable[[dict[str, Any]], bool]]:
     """The conditions that SQL does not settle, each on one row; every one is a question « why is it not there? »."""
-    made: list[Callable[[dict[str, Any]], bool]] = [lambda row: _visible(kit, row, rooms)]
+    made: list[Callable[[dict[str, Any]], bool]] = []
+    now = kit.now()
+    made.append(lambda row: _visible(now, row, rooms))
     made.append(lambda row: _for_machine(query, row, rooms))
     if query.modality:
         wanted = {m.strip().upper() for m in query.modality.split("\\")}
@@ -341,14 +365,14 @@ def _text_predicate(key: str, column: str) -> Callable[[dict[str, Any]], bool]:
     return lambda row: row[column] == key
 
 
-def _visible(kit: Kit, row: dict[str, Any], rooms: dict[str, Any]) -> bool:
+def _visible(now: datetime, row: dict[str, Any], rooms: dict[str, Any]) -> bool:
     room = rooms.get(row["room"])
     if row["status"] == str(StepStatus.REQUESTED):
         return bool(room and room.without_appointment) and row["vetting"] != "WAITING"
     if row["status"] == str(StepStatus.SCHEDULED):
         return not room or room.visible_from != "arrived"
     if row["status"] == str(StepStatus.STARTED):
-        return row["started_at"] is None or kit.now() - row["started_at"] <= STARTED_SHOWN
+        return row["started_at"] is None or now - row["started_at"] <= STARTED_SHOWN
     return True
 
 
