@@ -76,6 +76,7 @@ class Doorstep:
         self._handed_back: list[_Visitor] = []
         self._lock = threading.Lock()
         self._stopping = False
+        self._out_of_sockets = False
         self._scratch = bytearray(64 * 1024)
         self._thread = threading.Thread(target=self._run, name="dicom-doorstep", daemon=True)
 
@@ -121,7 +122,8 @@ class Doorstep:
             self._close_all()
 
     def _turn(self) -> None:
-        ready = self._selector.select(_TICK if self._visitors else None)
+        ready = self._selector.select(_TICK if self._visitors or self._out_of_sockets else None)
+        self._resume()
         newcomers = False
         for key, _ in ready:
             if key.fileobj is self._listener:
@@ -133,6 +135,11 @@ class Doorstep:
         if newcomers:  # after the reads, so that whoever has asked no longer counts
             self._accept()
         self._sweep()
+
+    def _resume(self) -> None:
+        if self._out_of_sockets:
+            self._out_of_sockets = False
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _take_back(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -155,7 +162,11 @@ class Doorstep:
     def _accept(self) -> None:
         try:
             connection, peer = self._listener.accept()
-        except OSError:
+        except BlockingIOError:
+            return
+        except OSError:  # no descriptor left: look again at the next tick, not in a hot loop
+            self._out_of_sockets = True
+            self._selector.unregister(self._listener)
             return
         address = str(peer[0])
         here = Counter(visitor.address for visitor in self._visitors.values() if not visitor.leaving)

@@ -53,10 +53,9 @@ class Incoming:
         used = self._size
         self._size = size = used + len(piece)
         if not self._spooling and self._failure is None:
-            if size <= len(self._view):
-                self._view[used:size] = piece
-            elif size <= self._limits.in_memory:
-                self._view = self._memory.room(size, used)
+            if size <= self._limits.in_memory:
+                if size > len(self._view):
+                    self._view = self._memory.room(size, used)
                 self._view[used:size] = piece
             else:
                 self._spool(self._view[:used], piece)

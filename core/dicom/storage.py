@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -33,9 +32,10 @@ QUARANTINE_STATUS: Final[dict[Reason, int]] = {
 
 
 class Ingest(Protocol):
-    """The verb of `core.services.ingest` that storage needs."""
+    """The verbs of `core.services.ingest` that storage needs."""
 
     def store(self, arrival: Arrival) -> StoreOutcome: ...
+    def check_room(self) -> None: ...
 
 
 class Seen(Protocol):
@@ -45,26 +45,22 @@ class Seen(Protocol):
 
 
 class StorageDoor:
-    """`Storage` over the ingest. spool: folder for objects too big for memory.
+    """`Storage` over the ingest. spool: folder for objects too big for memory."""
 
-    room: raises `OutOfResources` when the disk is below its reserve.
-    """
-
-    def __init__(self, ingest: Ingest, devices: Seen, spool: Path, room: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ingest: Ingest, devices: Seen, spool: Path) -> None:
         self._ingest = ingest
         self._devices = devices
         self._spool = spool
-        self._room = room
 
     def begin(self, request: Request, /) -> ObjectReception:
-        self._room()
+        self._ingest.check_room()
         return ObjectReception(self, request)
 
     def spool_file(self) -> Path:
         return self._spool / f"{secrets.token_hex(16)}.spool"
 
     def check_room(self) -> None:
-        self._room()
+        self._ingest.check_room()
 
     def keep(
         self, request: Request, whole: memoryview | bytes, head: memoryview | bytes, size: int, spooled: str

@@ -60,8 +60,7 @@ class Ingest:
 
         Raises `OutOfResources` when the disk is below its reserve or refuses; nothing is then left behind.
         """
-        if self._kit.archive.free_percent() < self._kit.config.storage.reserve_percent:
-            raise OutOfResources(_("Disque presque plein : plus aucune image n'est reçue."))
+        self.check_room()
         refusal = _refusal(arrival)
         if refusal is not None:
             return self._keep_aside(arrival, refusal, arrival.refusal_detail)
@@ -74,6 +73,11 @@ class Ingest:
         )
         stored = self._write(self._folder(header), meta, arrival)
         return self._index(arrival, header, stored)
+
+    def check_room(self) -> None:
+        """Raises `OutOfResources` when the disk is below its reserve: a door may ask before it takes many bytes."""
+        if self._kit.archive.free_percent() < self._kit.config.storage.reserve_percent:
+            raise OutOfResources(_("Disque presque plein : plus aucune image n'est reçue."))
 
     def adopt(self, arrival: Arrival, stored: StoredFile) -> StoreOutcome:
         """Index a file that already lies in the archive without a row: after a cut, or from the files alone."""

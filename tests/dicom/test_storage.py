@@ -192,6 +192,25 @@ def test_a_full_disk_is_said_and_nothing_is_left(
     assert len(files(department)) == 1
 
 
+def test_a_disk_that_fills_while_a_big_object_arrives_stops_it(
+    department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:  # row 5
+    from core.dicom import storage
+
+    monkeypatch.setattr(storage, "ROOM_EVERY", 100_000)
+    door = department.door(in_memory=10_000)
+    door.start()
+    looks = iter([50.0, 50.0, 50.0])
+    with Scanner(door) as ct1:
+        monkeypatch.setattr(type(department.kit.archive), "free_percent", lambda self: next(looks, 1.0))
+        assert ct1.store(ct(pixels=bytes(900_000))) == 0xA700
+        monkeypatch.undo()
+        assert ct1.store(ct()) == 0
+    door.stop()
+    assert list((department.kit.archive.data / "spool").glob("*.spool")) == []
+    assert len(files(department)) == 1
+
+
 def test_many_associations_store_at_once_and_nothing_is_lost(
     department: Department, department_door: DicomServer
 ) -> None:
