@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,13 @@ class Terminal(App[int]):
         self.picture = Picture()
         self.locked = False
         self._unlocked = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
         self._changes: list[c.Change] | None = []
         self._collecting = False
         self._last_key = self.clock.monotonic()
 
     async def on_mount(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._own_loop, self._textual_context = asyncio.get_running_loop(), copy_context()
         self._unlocked.set()
         await self.push_screen(EntryScreen())
         self._tick()
@@ -223,9 +224,13 @@ class Terminal(App[int]):
 
     # The link.
 
+    def _from_thread(self, act: Callable[..., None], *args: Any) -> None:
+        """From the client's thread to the loop, inside the context that Textual's timers need."""
+        if self._own_loop is not None:
+            self._own_loop.call_soon_threadsafe(act, *args, context=self._textual_context)
+
     def _pushed(self, changes: tuple[c.Change, ...] | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._collect, changes)
+        self._from_thread(self._collect, changes)
 
     def _collect(self, changes: tuple[c.Change, ...] | None) -> None:
         self._changes = None if changes is None or self._changes is None else [*self._changes, *changes]
@@ -246,8 +251,7 @@ class Terminal(App[int]):
         desk.draw()
 
     def _linked(self, link: Link) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._link_changed, link)
+        self._from_thread(self._link_changed, link)
 
     def _link_changed(self, link: Link) -> None:
         if link.session_lost and self.person is not None and not self.locked:
@@ -292,4 +296,4 @@ class Terminal(App[int]):
         idle = self.clock.monotonic() - self._last_key
         if self.person is not None and self.person.idle_s and idle > self.person.idle_s:
             self.lock()
-        self.set_timer(60.5 - self.clock.now().second, self._tick)
+        self.set_timer(60.5 - self.core.now().second, self._tick)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +74,7 @@ class Client:
         self._last_event = 0
         self._token = ""
         self._locked = False
+        self.ahead = timedelta(0)  # of the core's wall clock before ours
         self.link = Link(False, self._clock.monotonic())
         self._thread = threading.Thread(target=self._run, name="rpc-client", daemon=True)
 
@@ -194,6 +196,7 @@ class Client:
     def _introduce(self, connection: socket.socket, lines: _Reader) -> tuple[Link, c.Missed | None]:
         """Hello, the session again, the topics again: before any other call is let through."""
         welcome = self._exchange(connection, lines, self._hello)
+        self.ahead = welcome.now - self._clock.now()
         person, missed, lost = None, None, False
         if self._token:
             try:

@@ -62,6 +62,7 @@ class Welcome(msgspec.Struct, frozen=True):
     timezone: str
     language: str
     patient_prefix: str
+    now: datetime
     last_event: int
 
 

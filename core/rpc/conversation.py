@@ -108,6 +108,7 @@ class Conversation:
             timezone=str(site.timezone),
             language=site.language,
             patient_prefix=site.patient_prefix,
+            now=self._services.clock.now(),
             last_event=self._services.events.last_id(),
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from core.clock import SetClock
 from core.errors import BadInput, IllegalTransition, NotAllowed
 from core.model.people import Actor, Role
 from core.rpc import contract as c
@@ -94,6 +95,7 @@ class House:
     """What the door needs of the services. `acts` records who did what; `gate` holds the verb `wait`."""
 
     config: Configured = field(default_factory=lambda: Configured())
+    clock: SetClock = field(default_factory=lambda: SetClock(datetime(2027, 1, 12, 8, 42, tzinfo=UTC)))
     people: People = field(default_factory=People)
     events: Events = field(default_factory=Events)
     acts: list[tuple[Actor, str]] = field(default_factory=list)

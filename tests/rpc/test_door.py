@@ -112,6 +112,7 @@ def test_hello_tells_the_hospital(terminal: Terminal) -> None:
     assert welcome is not None
     assert welcome.hospital == "CHU pédiatrique Charles-de-Gaulle"
     assert welcome.timezone == "Africa/Ouagadougou"
+    assert f"{welcome.now:%d/%m/%Y %H:%M}" == "12/01/2027 08:42"
 
 
 def test_nothing_is_answered_before_login(terminal: Terminal, house: House) -> None:

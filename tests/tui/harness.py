@@ -15,7 +15,7 @@ from types import TracebackType
 
 import pyte
 
-DEADLINE = 60.0  # seconds; only against hanging
+DEADLINE = 20.0  # seconds; only against hanging
 
 KEYS = {
     "down": b"\x1b[B",
@@ -47,7 +47,13 @@ KEYS = {
 
 
 class Terminal:
-    """One child on one pty. `term` is its TERM; the size can change; only this child is ever ended."""
+    """One child on one pty. `term` is its TERM; the size can change; only this child is ever ended.
+
+    boot, opening: what was sent until the login stood, and until the first list did.
+    """
+
+    boot = b""
+    opening = b""
 
     def __init__(
         self, argv: Sequence[str], *, term: str = "linux", columns: int = 80, rows: int = 24, **environment: str

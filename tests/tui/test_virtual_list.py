@@ -13,12 +13,12 @@ from tests.tui.harness import Terminal
 @pytest.fixture(params=[200, 100_000])
 def small_list(request: pytest.FixtureRequest) -> Iterator[Terminal]:
     with Terminal([sys.executable, "-m", "tests.tui.small_list", str(request.param)]) as terminal:
-        terminal.boot = terminal.wait_for("CDG0000023")  # type: ignore[attr-defined]
+        terminal.boot = terminal.wait_for("CDG0000023")
         yield terminal
 
 
 def test_the_list_stays_within_its_byte_budgets_whatever_its_length(small_list: Terminal) -> None:
-    assert len(small_list.boot) <= 10_000  # type: ignore[attr-defined]
+    assert len(small_list.boot) <= 10_000
     assert small_list.reversed_rows() == [0]
 
     assert 0 < len(small_list.press("down")) <= 300

@@ -41,7 +41,7 @@ class PrintsScreen(Desk):
 
     async def _page(self, top: int, n: int) -> Fetched[PrintJob]:
         jobs = await self.core.ask(c.PrintJobs(MOST))
-        self.as_of = self.core.hour(self.core.clock.now())
+        self.as_of = f"{self.core.now():%H:%M}"
         self.jobs = [j for j in jobs if not self.only_open or j.state not in OVER]
         return Fetched(top, self.jobs[top : top + n], len(self.jobs))
 
