@@ -50,7 +50,7 @@ class DicomServer:
         self._title = title
         self._host, self._port = host, port
         self._callers = callers
-        self._routes = routes
+        self.routes = routes
         self._clock = clock
         self._limits = limits or Limits()
         self._note = note
@@ -136,7 +136,7 @@ class DicomServer:
             self._note(Note(Happened.PROBE, knock.address, reason=error.reason))
             self._last_word(knock, upper_layer.abort(upper_layer.INVALID_PARAMETER))
             return
-        answer = negotiate(request, knock.address, self._title, self._callers, self._routes.offer, self._limits.max_pdu)
+        answer = negotiate(request, knock.address, self._title, self._callers, self.routes.offer, self._limits.max_pdu)
         if isinstance(answer, Refusal):
             self._reject(knock, request, answer)
             return
@@ -164,7 +164,7 @@ class DicomServer:
     def _converse(self, knock: Knock, agreement: Agreement) -> None:
         name = f"a{next(self._numbers)}"
         association = Association(
-            knock.connection, agreement, self._routes, self._limits, self._clock, name, knock.leftover
+            knock.connection, agreement, self.routes, self._limits, self._clock, name, knock.leftover
         )
         with self._lock:
             self._threads[threading.current_thread()] = association

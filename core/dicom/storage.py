@@ -22,13 +22,19 @@ from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored,
 
 ROOM_EVERY: Final = 64 << 20  # bytes of a spooled object between two looks at the free space
 
-# What the sender gets for each reason of quarantine.
-QUARANTINE_STATUS: Final[dict[Reason, int]] = {
+# What the sender gets for each reason of quarantine that this door knows; the rest cannot be understood.
+_QUARANTINE_STATUS: Final[dict[Reason, int]] = {
     Reason.MISSING_UID: DATA_SET_MISMATCH,
     Reason.UID_MISMATCH: DATA_SET_MISMATCH,
     Reason.DUPLICATE_CONFLICT: DUPLICATE_INSTANCE,
     Reason.UNKNOWN_CALLER: SUCCESS,
 }
+SET_ASIDE: Final = frozenset(Reason) - {Reason.NO_META, Reason.NO_TRANSFER_SYNTAX, Reason.BOMB, Reason.NOT_AN_INSTANCE}
+
+
+def quarantine_status(reason: Reason) -> int:
+    """The answer to a C-STORE whose object was set aside."""
+    return _QUARANTINE_STATUS.get(reason, CANNOT_UNDERSTAND)
 
 
 class Ingest(Protocol):
@@ -153,5 +159,5 @@ def _reply(request: Request, outcome: StoreOutcome, mismatch: bool) -> Reply:
     device = request.caller.device
     if outcome.reason is Reason.DUPLICATE_CONFLICT and device is not None and device.conflict_is_success:
         return Reply(SUCCESS)
-    status = DATA_SET_MISMATCH if mismatch else QUARANTINE_STATUS.get(outcome.reason, CANNOT_UNDERSTAND)
+    status = DATA_SET_MISMATCH if mismatch else quarantine_status(outcome.reason)
     return Reply(status, comment="" if status == SUCCESS else outcome.reason.value)

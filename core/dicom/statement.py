@@ -1,0 +1,100 @@
+"""Our conformance statement, for people who connect machines: made from the tables the door itself uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from core.dicom import conformance, query, storage, worklist
+from core.dicom.limits import MIB, Limits
+from core.dicom.negotiation import Refusal
+from core.i18n import _
+from core.model.received import REASON_SENTENCES, Reason
+
+
+def statement(limits: Limits | None = None) -> str:
+    """Markdown, in the language spoken now."""
+    parts = [
+        _("# Déclaration de conformité DICOM"),
+        _("Classe d'implémentation %s, version %s.") % (IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION),
+        *_section(_("Services rendus (SCP)"), (_("service"), _("classe SOP")), _services()),
+        *_section(_("Syntaxes de transfert acceptées, dans cet ordre"), (_("syntaxe"), _("pour")), _syntaxes()),
+        *_section(_("Liste de travail : attributs"), (_("attribut"), "VR", _("niveau")), _worklist()),
+        *_section(_("Recherche d'études : attributs"), (_("attribut"), "VR", _("niveau")), _queries()),
+        *_section(_("Réponses à C-STORE"), (_("état"), _("quand")), _statuses()),
+        *_section(_("Refus d'association"), (_("résultat, source, raison"), _("cause")), _refusals()),
+        *_section(_("Limites"), (_("limite"), _("valeur")), _limits(limits or Limits())),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _section(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"\n## {title}\n"
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _services() -> list[tuple[str, str]]:
+    return [
+        (_("Vérification (C-ECHO)"), conformance.VERIFICATION),
+        (_("Archivage (C-STORE), toute classe connue ou non"), f"{conformance.STORAGE_PREFIX}*"),
+        (_("Liste de travail (C-FIND)"), conformance.MODALITY_WORKLIST_FIND),
+        (_("Recherche d'études et de séries (C-FIND, racine étude)"), conformance.STUDY_ROOT_FIND),
+        (_("Étape réalisée (MPPS : N-CREATE, N-SET)"), conformance.PERFORMED_PROCEDURE_STEP),
+    ]
+
+
+def _syntaxes() -> list[tuple[str, str]]:
+    messages, images = conformance.MESSAGE_SYNTAXES, conformance.STORAGE_SYNTAXES
+    return [(uid, _("tous les services") if uid in messages else _("archivage")) for uid in images]
+
+
+def _tag(tag: int) -> str:
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
+
+
+def _worklist() -> Iterator[tuple[str, str, str]]:
+    for column in worklist.STEP_COLUMNS:
+        yield _tag(column.tag), getattr(column, "vr", "SQ"), _tag(worklist.STEP_SEQUENCE)
+    for column in worklist.COLUMNS:
+        yield _tag(column.tag), getattr(column, "vr", "SQ"), ""
+
+
+def _queries() -> Iterator[tuple[str, str, str]]:
+    for column in query.COLUMNS:
+        yield _tag(column.tag), getattr(column, "vr", "SQ"), "STUDY"
+    for series in query.SERIES_COLUMNS:
+        yield _tag(series.tag), getattr(series, "vr", "SQ"), "SERIES"
+
+
+def _statuses() -> Iterator[tuple[str, str]]:
+    yield "0x0000", _("enregistré durablement, ou copie identique déjà enregistrée")
+    yield "0xA700", _("disque plein ou en panne : rien n'est gardé, renvoyer plus tard")
+    for reason in Reason:
+        if reason in storage.SET_ASIDE:
+            yield f"0x{storage.quarantine_status(reason):04X}", _("mis de côté : %s") % _(REASON_SENTENCES[reason])
+
+
+def _refusals() -> list[tuple[str, str]]:
+    causes = {
+        Refusal.PROTOCOL_VERSION: _("version du protocole"),
+        Refusal.APPLICATION_CONTEXT: _("contexte d'application"),
+        Refusal.CALLED_AE: _("titre AE appelé : ce n'est pas le nôtre"),
+        Refusal.CALLING_AE: _("machine non déclarée : titre AE et adresse doivent correspondre"),
+        Refusal.LOCAL_LIMIT: _("trop d'associations : réessayer"),
+    }
+    return [(str(refusal.value), causes[refusal]) for refusal in Refusal]
+
+
+def _limits(limits: Limits) -> list[tuple[str, str]]:
+    return [
+        (_("longueur maximale de PDU annoncée"), _("%d octets") % limits.max_pdu),
+        (_("associations en tout, par titre AE"), f"{limits.associations}, {limits.associations_per_ae}"),
+        (_("attente de la demande d'association"), _("%g s") % limits.request_time),
+        (_("sans PDU complet pendant un message"), _("%g s") % limits.pdu_time),
+        (_("silence entre deux messages"), _("%g s") % limits.idle_time),
+        (_("taille d'un objet"), _("%d Mio") % (limits.object_size // MIB)),
+        (_("réponses à une recherche précise"), str(query.SELECTIVE_LIMIT)),
+    ]
