@@ -39,14 +39,19 @@ class OutboxService:
 
     def due(self, destination: str, now: datetime) -> Letter | None:
         """The oldest letter that heads its lane and whose time has come. A dead letter blocks only its own lane."""
-        waiting = Outbox.select().where(Outbox.destination == destination, Outbox.state.in_([*WAITING, "DEAD"]))
+        waiting: Any = (
+            Outbox.select(Outbox.id, Outbox.lane, Outbox.state, Outbox.next_at)
+            .where(Outbox.destination == destination, Outbox.state.in_([*WAITING, "DEAD"]))
+            .order_by(Outbox.id)
+            .tuples()
+        )
         heads: set[str] = set()
-        for row in waiting.order_by(Outbox.id):
-            if row.lane in heads:
+        for letter_id, lane, state, next_at in waiting:
+            if lane in heads:
                 continue
-            heads.add(row.lane)
-            if row.state == "QUEUED" and row.next_at <= now:
-                return _letter(row)
+            heads.add(lane)
+            if state == "QUEUED" and next_at <= now:
+                return _letter(Outbox.get_by_id(letter_id))
         return None
 
     def sending(self, letter: Letter, payload: bytes) -> None:
