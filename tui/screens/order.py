@@ -168,7 +168,7 @@ class OrderScreen(Desk):
             exam = await self.ask(Choice(_("Examen"), lettered([(e.label, e) for e in found])))
         self.exam = exam
         self.form["exam"].put(exam.label)
-        self.form.go("urgency")
+        self.form.go("side" if exam.needs_side else "urgency")
         self.room = exam.rooms[0] if exam.rooms else ""
         self.warnings = await self.core.ask(c.OrderWarnings(self._draft(checked=False)))
         await self._read_slots()
@@ -260,8 +260,8 @@ _DUTIES = ("exam", "prescriber", "indication")
 def _form(ward: str) -> Form:
     fields = [
         Field("exam", _("Examen  "), 0, 0, 24, after=_("(code ou début du nom)"), upper=True),
+        Field("side", _("Côté    "), 1, 0, 1, upper=True),
         Field("urgency", _("Urgence"), 1, 16, 1, "N", after="N/U/V", upper=True),
-        Field("side", _("Côté    "), 1, 0, 1, after="", upper=True),
         Field("prescriber", _("Demandeur"), 1, 34, 16),
         Field("ward", _("Service"), 1, 64, 6, ward, upper=True),
         Field("indication", _("Motif   "), 2, 0, 69),

@@ -1,0 +1,180 @@
+"""A morning at the reception desk, typed on a real pseudo-terminal against a real core."""
+
+from __future__ import annotations
+
+from core.model.step import StepStatus
+from core.rpc.server import RpcServer
+from tests.people.hospital import PIN, RECEPTION
+from tests.tui.conftest import Department, Post
+from tests.tui.harness import KEYS, Terminal
+
+FIRST = 4  # first line of the list
+
+
+def keys(*names: str) -> bytes:
+    return b"".join(KEYS.get(name, name.encode()) for name in names)
+
+
+def test_typing_a_name_filters_and_f6_notes_the_arrival(department: Department, reception: Terminal) -> None:
+    reception.press("ouedraogo")
+    assert "OUEDRAOGO Aïcha" in reception.row(FIRST)
+    assert reception.row(FIRST + 1) == ""
+    reception.press("f6")
+    assert "identité dite et vérifiée" in reception.text
+    reception.press("enter")
+    reception.wait_for("Arrivé : OUEDRAOGO Aïcha")
+    assert "ARRIVE" in reception.row(FIRST)
+    assert "F6" not in reception.row(23)
+    line = department.lines()[0]
+    assert line.state.step is StepStatus.ARRIVED
+    done = department.services.scheduling.history(RECEPTION, line.step_id)[-1]
+    assert (done.actor, done.post) == ("reception1", "poste-1")
+    assert done.origin.startswith("rpc uid=")
+
+
+def test_keys_typed_in_one_burst_do_what_the_same_keys_typed_slowly_do(department: Department, post: Post) -> None:
+    terminal = post()
+    terminal.write(keys("zongo", "down", "f6", "enter", "f7", "enter", "f10", "kabore", "f6", "enter"))
+    terminal.wait_for("Arrivé : KABORE Fatou")
+    by_name = {(e.patient_name, e.age(department.services.today())): e for e in department.lines()}
+    assert by_name["ZONGO Rasmané", "2j"].state.step is StepStatus.ARRIVED
+    assert by_name["ZONGO Rasmané", "14a"].state.step is StepStatus.SCHEDULED
+    assert by_name["KABORE Fatou", "9a"].state.step is StepStatus.ARRIVED
+    jobs = department.services.printing.jobs(RECEPTION)
+    assert [(j.patient, j.paper.word) for j in jobs] == [("ZONGO Rasmané", "Etiquette")]
+
+
+def test_a_burst_stops_where_a_key_is_refused(department: Department, reception: Terminal) -> None:
+    department.services.scheduling.cancel(RECEPTION, department.lines()[4].step_id, "doublon")
+    reception.write(keys("zongo", "down", "f4", "f9", "f6", "enter"))
+    reception.wait_for("Il manque : Examen")
+    reception.press("escape")
+    assert [e.state.step for e in department.lines()].count(StepStatus.ARRIVED) == 0
+
+
+def test_a_verb_that_is_impossible_is_absent_and_says_why(department: Department, reception: Terminal) -> None:
+    department.services.scheduling.arrive(RECEPTION, department.lines()[0].step_id)
+    reception.wait_for("ARRIVE")
+    reception.read_until_quiet(0.6)
+    assert "F6" not in reception.row(23)
+    sent = reception.press("f6")
+    assert b"\x07" in sent
+    assert "Arrivée impossible : l'examen est « accueil »." in reception.row(22)
+
+
+def test_cancelling_asks_a_motive_and_f10_gives_it_up(department: Department, reception: Terminal) -> None:
+    reception.press("delete", "enter")
+    assert "Un motif est demandé" in reception.row(22)
+    reception.press("f10")
+    assert "Annulé." in reception.row(22)
+    reception.press("delete", "patient parti", "enter")
+    reception.wait_for("ANNULE")
+    line = department.lines()[0]
+    assert line.state.step is StepStatus.CANCELED
+    assert department.services.scheduling.history(RECEPTION, line.step_id)[-1].reason == "patient parti"
+
+
+def test_a_new_child_is_registered_ordered_and_given_a_slot(department: Department, reception: Terminal) -> None:
+    reception.press("f2", "COMPAORE", "tab", "Noe\u0301lie", "tab", "12/05/2022", "tab", "tab", "f", "f9")
+    reception.wait_for("YELEN Ordre")
+    assert "COMPAORE Noélie 4 ans 6 mois F" in reception.row(0)
+    reception.press("rx", "enter")
+    reception.wait_for("proposé")
+    reception.press("tab", "Dr SOME", "tab", "urg", "tab", "toux")
+    reception.write(keys("f9"))
+    reception.wait_for("Enregistré : demande 26-000006")
+    reception.press("f7")
+    reception.wait_for("Convocation dans la file")
+    reception.press("escape")
+    reception.wait_for("COMPAORE Noélie")
+    line = next(e for e in department.lines() if e.family_name == "COMPAORE")
+    assert (line.given_names, line.prescriber, line.ward, line.indication) == ("Noélie", "Dr SOME", "URG", "toux")
+    assert line.state.step is StepStatus.SCHEDULED
+
+
+def test_a_look_alike_is_proposed_compared_and_taken(department: Department, reception: Terminal) -> None:
+    reception.press("f2", "ouedraogo", "tab", "aicha")
+    reception.wait_for("1 PATIENT RESSEMBLANT")
+    reception.press("down")
+    assert reception.row(7).startswith("> ") or "> " in reception.text
+    assert "Nom          OUEDRAOGO                  OUEDRAOGO                  =" in reception.text
+    reception.press("enter")
+    reception.wait_for("YELEN Ordre  OUEDRAOGO Aïcha")
+    assert department.services.status()["patients"] == 5
+
+
+def test_creating_in_spite_of_a_look_alike_takes_f9_twice_and_a_motive(
+    department: Department, reception: Terminal
+) -> None:
+    reception.press("f2", "ouedraogo", "tab", "Aïcha")
+    reception.wait_for("1 PATIENT RESSEMBLANT")
+    reception.press("f9")
+    reception.read_until_quiet(0.5)
+    assert department.services.status()["patients"] == 5
+    reception.press("f9")
+    reception.wait_for("Motif")
+    reception.press("autre enfant", "enter")
+    reception.wait_for("YELEN Ordre  OUEDRAOGO Aïcha")
+    assert department.services.status()["patients"] == 6
+
+
+def test_f12_empties_the_screen_and_the_code_returns_to_the_same_place(reception: Terminal) -> None:
+    reception.press("down", "down", "kab")
+    reception.press("f12")
+    reception.wait_for("Poste verrouillé par Awa KABORE")
+    assert "KABORE Fatou" not in reception.text
+    reception.press("0000", "enter")
+    reception.wait_for("Code incorrect")
+    reception.press(PIN, "enter")
+    reception.wait_for("KABORE Fatou")
+    assert "Filtre> kab" in reception.row(1)
+
+
+def test_the_code_can_be_typed_before_the_lock_is_drawn(reception: Terminal) -> None:
+    reception.write(keys("f12", PIN, "enter", "kab"))
+    reception.wait_for("Filtre> kab")
+
+
+def test_without_the_core_the_screen_stays_readable_and_comes_back(department: Department, reception: Terminal) -> None:
+    department.server.stop()
+    reception.wait_for("Serveur arrêté depuis")
+    assert "données du 08:30" in reception.row(0)
+    assert "OUEDRAOGO Aïcha" in reception.row(FIRST)
+    reception.press("f6", "enter")
+    reception.wait_for("Rien n'est perdu")
+    assert department.lines()[0].state.step is StepStatus.SCHEDULED
+    department.services.scheduling.arrive(RECEPTION, department.lines()[2].step_id)
+    again = RpcServer(department.services, department.socket)
+    again.start()
+    reception.wait_for("YELEN Accueil")
+    reception.wait_for("ARRIVE")
+    reception.press("f6", "enter")
+    reception.wait_for("Arrivé : OUEDRAOGO Aïcha")
+    again.stop()
+
+
+def test_another_person_gets_the_login_and_nothing_of_the_first(reception: Terminal) -> None:
+    reception.press("kab", "f12")
+    reception.wait_for("Poste verrouillé")
+    reception.press("f10", "manip1", "enter")
+    reception.write(b"bonjour-yelen\r")
+    reception.wait_for("page 1/")
+    assert "Filtre> kab" not in reception.text
+    assert "manip1" in reception.row(0)
+
+
+def test_the_exam_shows_who_did_what_and_escape_returns_to_the_row(department: Department, reception: Terminal) -> None:
+    reception.press("down", "enter")
+    reception.wait_for("HISTORIQUE")
+    assert "SAWADOGO Moussa" in reception.text
+    reception.press("escape")
+    reception.wait_for("page 1/")
+    assert reception.reversed_rows() == [FIRST + 1]
+
+
+def test_help_is_one_page_made_from_the_keys(reception: Terminal) -> None:
+    reception.press("f1")
+    assert "F6" in reception.text
+    assert "question d'identité" in reception.text
+    reception.press("enter")
+    assert "Filtre>" in reception.text
