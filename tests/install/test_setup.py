@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("install/setup", "install/start", "install/test", "install/peers", "install/lock", "install/words", ".ci/run")
+SCRIPTS = (
+    "install/setup",
+    "install/start",
+    "install/test",
+    "install/peers",
+    "install/lock",
+    "install/words",
+    ".ci/run",
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
