@@ -10,6 +10,7 @@ from enum import Enum
 
 from core.clock import Clock
 from core.dicom import associate, dimse, upper_layer
+from core.dicom.conformance import is_storage
 from core.dicom.dimse import BadCommand, Command, Reply
 from core.dicom.handlers import Handler, Request, Routes
 from core.dicom.incoming import Incoming, Memory
@@ -182,7 +183,7 @@ class Association:
     def _answer(self, event: CommandReceived) -> None:
         command = dimse.decode(event.command)
         context = self._agreement.contexts[event.context_id]
-        if command.field == dimse.C_STORE_RQ and self._routes.storage is not None and command.has_data_set:
+        if self._may_store(command, context):
             self._strange = 0
             self._store(command, context)
             return
@@ -190,6 +191,11 @@ class Association:
         if command.field == dimse.C_CANCEL_RQ:
             return  # too late: the operation has already had its final response
         self._operate(self._request(command, context, data_set))
+
+    def _may_store(self, command: Command, context: Context) -> bool:
+        """Objects come over storage contexts alone: those were only offered to machines that may store."""
+        wanted = command.field == dimse.C_STORE_RQ and command.has_data_set
+        return wanted and self._routes.storage is not None and is_storage(context.abstract_syntax)
 
     def _request(self, command: Command, context: Context, data_set: bytes = b"") -> Request:
         agreement = self._agreement

@@ -180,6 +180,13 @@ def test_a_film_printer_may_not_store(department: Department, department_door: D
     assert b"\x21\0\0\x1b\x03\0\x03" in body  # context 3: abstract syntax not supported
 
 
+def test_objects_come_over_storage_contexts_alone(department_door: DicomServer) -> None:
+    with Scanner(department_door) as ct1:
+        assert ct1.store(ct(), context=1, sop_class=conformance.VERIFICATION) == 0x0122
+        assert ct1.store(ct()) == 0
+    assert Quarantine.select().count() == 0
+
+
 def test_a_full_disk_is_said_and_nothing_is_left(
     department: Department, department_door: DicomServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # row 31
