@@ -698,6 +698,7 @@ class Event(Table):
 
     class Meta:
         constraints = [SQL("CHECK (topic <> '')")]
+        indexes = ((("topic", "id"), False),)
 
 
 class Journal(Table):

@@ -92,8 +92,12 @@ class Ingest:
 
     def _folder(self, header: ReceivedHeader) -> str:
         """The folder of the study's first receipt, of today for a new study."""
-        row = Study.select(Study.folder).where(Study.study_instance_uid == header.study_instance_uid).first()
-        return row.folder if row else self._kit.archive.folder_of(header.study_instance_uid, self._kit.today())
+        found = self._kit.index.db.execute_sql(
+            "SELECT folder FROM study WHERE study_instance_uid = ? LIMIT 1", (header.study_instance_uid,)
+        ).fetchone()
+        if found:
+            return str(found[0])
+        return self._kit.archive.folder_of(header.study_instance_uid, self._kit.today())
 
     def _known(self, sop_instance_uid: str) -> tuple[str, str] | None:
         found = self._kit.index.db.execute_sql(
