@@ -1,4 +1,4 @@
-"""One compressed frame into stored values: pydicom's decoders first, imagecodecs where they fail.
+"""One compressed frame into stored values: two families of decoders, the faster first, the other where it fails.
 
 Runs only in the worker process: a codec may crash, and some input makes it.
 
@@ -29,6 +29,9 @@ RLE = f"{_PREFIX}.5"
 JPEG = frozenset(f"{_PREFIX}.4.{n}" for n in (50, 51, 57, 70))
 JPEG_LS = frozenset(f"{_PREFIX}.4.{n}" for n in (80, 81))
 JPEG_2000 = frozenset(f"{_PREFIX}.4.{n}" for n in (90, 91, 201, 202, 203))
+JPEG_LOSSLESS = frozenset(f"{_PREFIX}.4.{n}" for n in (57, 70))
+FASTER_IN_IMAGECODECS = JPEG_LS | JPEG_LOSSLESS
+"""A fourth of the time on a large radiograph, with the same values."""
 DECODABLE = JPEG | JPEG_LS | JPEG_2000 | {RLE}
 LOSSY = frozenset(f"{_PREFIX}.4.{n}" for n in (50, 51, 81, 91))
 """Syntaxes that may have lost something; .91 and .203 may also be reversible, which only the header says."""
@@ -56,7 +59,8 @@ def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
         raise NotDisplayable(Reason.UNKNOWN_SYNTAX, syntax=syntax_name(header.syntax))
     _refuse_oversize(encoded, header)
     signed = _sign(encoded, header)
-    for decoder in (_pydicom, _imagecodecs):
+    fast = header.samples == 1 and header.syntax in FASTER_IN_IMAGECODECS
+    for decoder in (_imagecodecs, _pydicom) if fast else (_pydicom, _imagecodecs):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -116,4 +120,11 @@ def _imagecodecs(encoded: bytes, header: Header, signed: bool) -> Array:
     else:
         raise ValueError("no second decoder")
     frame = decoder(encoded)
-    return frame.view(f"i{frame.dtype.itemsize}") if signed and frame.dtype.kind == "u" else frame
+    return _sign_extended(frame, header.bits_stored) if signed and frame.dtype.kind == "u" else frame
+
+
+def _sign_extended(frame: Array, bits: int) -> Array:
+    """The low `bits` of each value as a signed number: JPEG and JPEG-LS streams know no sign."""
+    size = frame.dtype.itemsize
+    spare = max(0, 8 * size - bits)
+    return np.asarray((frame << spare).view(f"i{size}") >> spare)

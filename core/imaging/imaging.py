@@ -76,7 +76,7 @@ class Imaging:
         *,
         disk_cache_bytes: int = 512 * MIB,
         memory_bytes: int = 1024 * MIB,
-        frame_cache_bytes: int = 96 * MIB,
+        frame_cache_bytes: int = 64 * MIB,
         idle_s: int = 600,
         deadline_s: float = 20,
         background_deadline_s: float = 120,
