@@ -18,6 +18,7 @@ NO_AVAHI = "avahi or dbus absent: apt-get install avahi-daemon dbus"
 NO_POPPLER = "poppler absent: apt-get install poppler-utils"
 NO_STRACE = "strace absent: apt-get install strace"
 NO_TMUX = "tmux absent: apt-get install tmux"
+NO_NGINX = "nginx absent: apt-get install nginx-light"
 NOT_ROOT = "needs root"
 NO_NAMESPACES = "needs network namespaces"
 FULL_ONLY = "long run: ./install/test --full"
@@ -43,5 +44,6 @@ needs_ippeveprinter = _without("ippeveprinter", NO_IPPEVEPRINTER)
 needs_poppler = _without("pdftotext", NO_POPPLER)
 needs_strace = _without("strace", NO_STRACE)
 needs_tmux = _without("tmux", NO_TMUX)
+needs_nginx = _without("nginx", NO_NGINX)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=NOT_ROOT)
 needs_corpus = pytest.mark.skipif(corpus() is None, reason=CORPUS_ABSENT)

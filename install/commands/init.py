@@ -20,11 +20,19 @@ from install.reach import Direct
 @click.command(cls=FrenchCommand, help="Créer un dossier de données. Les réglages donnés par --set y sont écrits.")
 @click.option("--admin", default="admin", metavar="COMPTE", help="compte du premier administrateur")
 @click.option("--name", default="", metavar="NOM", help="son nom complet")
+@click.option("--tls", "host", default="", metavar="NOM", help="préparer nginx en HTTPS sous ce nom de machine")
 @click.option("--password-stdin", is_flag=True, help="mot de passe sur la première ligne de l'entrée standard")
 @with_place
-def init(place: Place, admin: str, name: str, password_stdin: bool) -> None:
+def init(place: Place, admin: str, name: str, host: str, password_stdin: bool) -> None:
+    if host:
+        place = Place(place.data, (*place.settings, "web.behind_proxy=true"))
     create(place, admin, name or admin, new_password(admin, password_stdin))
     click.echo(_("Dossier %s créé, compte %s enregistré.") % (place.data, admin))
+    if host:
+        from install.front import write_front
+
+        site = write_front(place.data, host, load(place.data).web.port)
+        click.echo(_("HTTPS : sudo ln -s %s /etc/nginx/sites-enabled/yelen.conf && sudo systemctl reload nginx") % site)
     click.echo(_("Relire %s, puis : yelen serve --data %s") % (place.data / FILE_NAME, place.data))
 
 
