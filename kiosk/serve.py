@@ -6,6 +6,7 @@ stop the site. waitress speaks no TLS: beyond this machine a front server stands
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import mimetypes
 import socket
@@ -89,7 +90,8 @@ class KioskServer:
             return
         self._server.trigger.pull_trigger(lambda: dispatcher.close(self._server))
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
-        self._server.trigger.pull_trigger(self._drain)
+        with contextlib.suppress(OSError):  # a worker's own pull may already have run the drain
+            self._server.trigger.pull_trigger(self._drain)
         self._thread.join(STOP_S)
         if self._thread.is_alive():
             log.warning("some readers were too slow to be served before the stop")

@@ -2,6 +2,7 @@
 (() => {
   "use strict";
   const SLOW_MS = 250;
+  const on = (element, name, act, how) => element.addEventListener(name, act, how);
   const KEYS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -1e6, End: 1e6 };
 
   function start(box) {
@@ -9,13 +10,13 @@
     const img = find("[data-frame]"), picture = find("[data-picture]");
     if (!img || box.dataset.started) return;
     box.dataset.started = "1";
-    const url = new URL(img.src), total = Number(box.dataset.total);
+    const url = new URL(img.src), total = Number(box.dataset.total), count = find("[data-count]");
     let number = Number(box.dataset.number), c = parseFloat(box.dataset.c), w = parseFloat(box.dataset.w);
     let images = null, forward = 1, sent = 0, loading = !img.complete, timer = 0, ahead = [];
     const centre = () => picture.scrollTo(
       (picture.scrollWidth - picture.clientWidth) / 2, (picture.scrollHeight - picture.clientHeight) / 2);
-    if (img.complete) centre(); else img.addEventListener("load", centre, { once: true });
-    fetch(box.dataset.images).then((r) => r.json()).then((found) => { images = found.images; preload(); }).catch(() => {});
+    if (img.complete) centre(); else on(img, "load", centre, { once: true });
+    fetch(box.dataset.images).then((r) => r.json()).then((found) => { images = found.images; draw(); preload(); }, failed);
 
     const source = (n) => {
       url.pathname = `/img/${images[n - 1][0]}/frame`;
@@ -23,8 +24,13 @@
       return url.href;
     };
 
+    // The number always says which picture was asked for, and whether it is the one on the screen.
+    function say(what) { count.textContent = `${number} / ${total}${what}`; }
+    function failed() { loading = false; say(` – ${count.dataset.failed}`); }
+
     // The newest wish wins: a picture that comes quickly is shown, a slow one that is no longer wanted is given up.
     function draw() {
+      if (!images) return;
       const wait = SLOW_MS - (performance.now() - sent);
       clearTimeout(timer);
       if (loading && wait > 0) { timer = setTimeout(draw, wait); return; }
@@ -34,6 +40,7 @@
       ahead = [];
       loading = true;
       sent = performance.now();
+      picture.classList.add("late");
       img.src = wanted;
     }
 
@@ -45,19 +52,22 @@
       }
     }
 
-    img.addEventListener("load", () => {
+    on(img, "load", () => {
       loading = false;
-      if (images) { if (source(number) === img.src) preload(); else draw(); }
+      if (!images) return;
+      if (source(number) !== img.src) { draw(); return; }
+      say("");
+      picture.classList.remove("late");
+      preload();
     });
-    img.addEventListener("error", () => { loading = false; });
-    img.addEventListener("dragstart", (event) => event.preventDefault());
+    on(img, "error", failed);
 
     function go(by) {
       const next = Math.min(Math.max(number + by, 1), total);
-      if (!images || next === number) return;
+      if (next === number) return;
       forward = next > number ? 1 : -1;
       number = next;
-      find("[data-count]").textContent = `${number} / ${total}`;
+      say(" …");
       for (const link of box.querySelectorAll("[data-step]")) {
         const to = number + Number(link.dataset.step);
         link.setAttribute("aria-disabled", to < 1 || to > total);
@@ -82,18 +92,17 @@
     // The address bar and the links follow, so that reloading or enlarging shows the same picture.
     function remember(values) {
       values.serie = box.dataset.serie;
-      const follow = (address, names) => {
+      const follow = (address) => {
         const to = new URL(address, location);
-        names.forEach((name) => to.searchParams.set(name, values[name]));
+        for (const name in values) to.searchParams.set(name, values[name]);
         return to.pathname + to.search;
       };
-      const names = Object.keys(values);
-      history.replaceState(null, "", follow(location.href, names));
+      history.replaceState(null, "", follow(location));
       if (find("[name=image]")) find("[name=image]").value = number;
-      for (const link of box.querySelectorAll(".zooms a")) link.href = follow(link.href, names);
+      for (const link of box.querySelectorAll(".zooms a")) link.href = follow(link.href);
     }
 
-    box.addEventListener("click", (event) => {
+    on(box, "click", (event) => {
       const link = event.target.closest("[data-step], .presets a");
       if (!link || event.ctrlKey || !images) return;
       const asked = new URL(link.href).searchParams;
@@ -105,12 +114,12 @@
       }
       event.preventDefault();
     });
-    box.addEventListener("submit", (event) => {
+    on(box, "submit", (event) => {
       event.preventDefault();
       look(...["c", "w"].map((name) => parseFloat(find(`[name=${name}]`).value.replace(",", "."))));
     });
-    picture.addEventListener("wheel", (event) => { event.preventDefault(); go(Math.sign(event.deltaY)); }, { passive: false });
-    picture.addEventListener("pointerdown", (event) => {
+    on(picture, "wheel", (event) => { event.preventDefault(); go(Math.sign(event.deltaY)); });
+    on(picture, "pointerdown", (event) => {
       if (event.button !== 0 || event.target !== img || !isFinite(w)) return;
       const [x, y, c0, w0] = [event.clientX, event.clientY, c, w];
       picture.setPointerCapture(event.pointerId);
@@ -118,7 +127,7 @@
         look(c0 + (move.clientY - y) * w0 / 300, Math.max(1, w0 * (1 + (move.clientX - x) / 300)));
       picture.onpointerup = picture.onpointercancel = () => { picture.onpointermove = null; };
     });
-    document.addEventListener("keydown", (event) => {
+    on(document, "keydown", (event) => {
       if (!box.isConnected || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select")) return;
       if (event.key in KEYS) { event.preventDefault(); go(KEYS[event.key]); }
     });
@@ -126,8 +135,8 @@
 
   const all = () => document.querySelectorAll("[data-viewer]").forEach(start);
   all();
-  document.body.addEventListener("htmx:afterSettle", all);
-  document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+  on(document.body, "htmx:afterSettle", all);
+  on(document.body, "htmx:configRequest", ({ detail }) => {
     if (detail.elt.matches(".zooms a")) detail.path = detail.elt.getAttribute("href");
   });
 })();
