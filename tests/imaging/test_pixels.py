@@ -212,10 +212,10 @@ def test_real_files_decode_as_pydicom_decodes_them(path: Path) -> None:
     frame = frame_of(path).samples
     if path.name in LABELLED_LOSSLESS:
         assert np.abs(frame.astype(int) - expected).max() <= 1
-    elif frame.dtype == expected.dtype:
-        assert np.array_equal(frame, expected)
+    elif expected.ndim == 3 and expected.dtype.itemsize == 2:
+        assert np.array_equal(frame, expected >> 8)
     else:
-        assert frame.shape[:2] == expected.shape[:2]
+        assert np.array_equal(frame, expected)
 
 
 LABELLED_LOSSLESS = {"dcmjs__sample-op.dcm": "a baseline JPEG under the UID of lossless: decoders round it differently"}
