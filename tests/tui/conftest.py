@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,9 +110,9 @@ def post(department: Department) -> Iterator[Post]:
     """Starts the program on a pseudo-terminal and logs a person in; ended with the test."""
     with ExitStack() as opened:
 
-        def start(login: str = "reception1", *, term: str = "linux", columns: int = 80, rows: int = 24) -> Terminal:
+        def start(login: str = "reception1", **how: Any) -> Terminal:
             argv = [sys.executable, "-m", "tui", str(department.socket), "poste-1"]
-            terminal = opened.enter_context(Terminal(argv, term=term, columns=columns, rows=rows))
+            terminal = opened.enter_context(Terminal(argv, **how))
             terminal.boot = terminal.wait_for("Identifiant")
             if login:
                 terminal.press(login, "enter")

@@ -147,10 +147,11 @@ class Terminal:
         """Lines whose first cell is in reverse video."""
         return [y for y in range(self.screen.lines) if self.screen.buffer[y][0].reverse]
 
-    def ended(self) -> int | None:
-        """The exit status, None while the child lives."""
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        return os.waitstatus_to_exitcode(status) if pid else None
+    def wait_end(self) -> int:
+        """The exit status of the child, once it has ended."""
+        while self._read(DEADLINE):
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def close(self) -> None:
         """Ends the child that was started here, and no other."""

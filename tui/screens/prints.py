@@ -55,7 +55,7 @@ class PrintsScreen(Desk):
     async def changed(self, changes: tuple[c.Change, ...] | None) -> None:
         self.printers = await self.core.ask(c.Printers())
         known = {job.id for job in self.list.page.rows}
-        await self.list.notice(known)
+        await self.list.notice(())
         newer = [job.id for job in self.jobs if job.id > max(known, default=0)]
         if self.list.page.top == 0:
             self.list.page.pending.update(newer)
