@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from core.archive.disk import Buffer, Disk, ensure_folder, publish
+from core.archive.part10 import META_CAP, read_file_meta
 from core.clock import Clock
 from core.errors import OutOfResources
 from core.i18n import _
 
 TOUCHED_LINES = 10_000
+PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Archive:
             try:
                 self.disk.write(descriptor, [head])
                 with spooled.open("rb") as source:
-                    while piece := source.read(1 << 20):
+                    while piece := source.read(PIECE):
                         self.disk.write(descriptor, [piece])
                         digest.update(piece)
                         size += len(piece)
@@ -120,20 +123,14 @@ class Archive:
     def absolute(self, path: str) -> Path:
         return self.data / path
 
-    def same_dataset(self, path: str, dataset: Buffer, offset_of: int) -> bool:
-        """Whether the file's bytes from `offset_of` on are exactly `dataset`."""
-        file = self.data / path
-        if not file.exists() or file.stat().st_size - offset_of != len(dataset):
-            return False
-        view = memoryview(dataset).cast("B")
-        with file.open("rb") as stream:
-            stream.seek(offset_of)
-            at = 0
-            while piece := stream.read(1 << 20):
-                if view[at : at + len(piece)] != piece:
-                    return False
-                at += len(piece)
-        return True
+    def same_dataset(self, path: str, dataset: Buffer, spooled: str = "") -> bool:
+        """Whether the data set of a published file is exactly these bytes (or those of a spool file)."""
+        with (self.data / path).open("rb") as kept:
+            kept.seek(read_file_meta(kept.read(META_CAP)).dataset_offset)
+            if spooled:
+                with open(spooled, "rb") as other:
+                    return _same(iter(lambda: kept.read(PIECE), b""), iter(lambda: other.read(PIECE), b""))
+            return _same(iter(lambda: kept.read(PIECE), b""), pieces_of(dataset))
 
     # Space
 
@@ -209,3 +206,14 @@ class Archive:
         """Every file of the archive, oldest day first."""
         for path in sorted((self.data / "archive").rglob("*.dcm")):
             yield str(path.relative_to(self.data))
+
+
+def pieces_of(buffer: Buffer) -> Iterator[memoryview]:
+    """A buffer in pieces of `PIECE` bytes, without copying."""
+    view = memoryview(buffer).cast("B")
+    for at in range(0, len(view), PIECE):
+        yield view[at : at + PIECE]
+
+
+def _same(a: Iterable[Buffer], b: Iterable[Buffer]) -> bool:
+    return all(x == y for x, y in itertools.zip_longest(a, b))

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.archive.part10 import file_meta, read_file_meta
-from core.archive.store import StoredFile
+from core.archive.part10 import file_meta
+from core.archive.store import PIECE, StoredFile
 from core.clock import stamp
 from core.errors import OutOfResources
 from core.i18n import _
@@ -68,10 +68,7 @@ class Ingest:
         assert header is not None
         if (known := self._known(header.sop_instance_uid)) is not None:
             return self._again(arrival, *known)
-        meta = file_meta(
-            arrival.sop_class_uid, arrival.sop_instance_uid, arrival.transfer_syntax, arrival.sender.ae_title
-        )
-        stored = self._write(self._folder(header), meta, arrival)
+        stored = self._write(self._folder(header), _meta_of(arrival), arrival)
         return self._index(arrival, header, stored)
 
     def check_room(self) -> None:
@@ -106,12 +103,31 @@ class Ingest:
         return (found[0], found[1]) if found else None
 
     def _again(self, arrival: Arrival, path: str, syntax: str) -> StoreOutcome:
-        """The same SOP Instance UID once more: the same bytes are a success, other bytes a conflict."""
-        meta_size = _dataset_offset(self._kit.archive.absolute(path))
-        dataset = arrival.dataset if not arrival.spooled else Path(arrival.spooled).read_bytes()
-        if syntax == arrival.transfer_syntax and self._kit.archive.same_dataset(path, dataset, meta_size):
+        """The same SOP Instance UID once more: the same bytes are a success, other bytes a conflict.
+
+        When the file of the first arrival has vanished from the disk, a resend puts one in its place.
+        """
+        try:
+            same = self._kit.archive.same_dataset(path, arrival.dataset, arrival.spooled)
+        except FileNotFoundError:
+            return self._put_back(arrival, path)
+        if same and syntax == arrival.transfer_syntax:
             return StoreOutcome(Stored.DUPLICATE)
         return self._keep_aside(arrival, Reason.DUPLICATE_CONFLICT, "")
+
+    def _put_back(self, arrival: Arrival, lost: str) -> StoreOutcome:
+        actor = Actor.system("dicom", frozen_origin(arrival))
+        stored = self._write(lost.rpartition("/")[0], _meta_of(arrival), arrival)
+
+        def act(unit: Unit) -> None:
+            Instance.update(
+                path=stored.path, size=stored.size, sha256=stored.sha256, transfer_syntax=arrival.transfer_syntax
+            ).where(Instance.path == lost).execute()
+            unit.audit(actor, "put_back", f"instance:{stored.key}", lost=lost)
+            unit.event("alarm", "archive")
+
+        self._kit.index.writer.do(act)
+        return StoreOutcome(Stored.DUPLICATE)
 
     def _keep_aside(self, arrival: Arrival, reason: Reason, detail: str) -> StoreOutcome:
         """Quarantine. The third copy of the same conflicting bytes adds no file."""
@@ -119,13 +135,7 @@ class Ingest:
         twin = Quarantine.get_or_none(Quarantine.sha256 == digest, Quarantine.reason == str(reason))
         actor = Actor.system("dicom", origin=f"dicom {arrival.sender.ae_title}@{arrival.sender.address}")
         if twin is None:
-            meta = file_meta(
-                arrival.sop_class_uid[:64],
-                arrival.sop_instance_uid[:64],
-                arrival.transfer_syntax,
-                arrival.sender.ae_title,
-            )
-            stored = self._write("quarantine", meta, arrival)
+            stored = self._write("quarantine", _meta_of(arrival), arrival)
 
             def act(unit: Unit) -> None:
                 Quarantine.create(
@@ -335,18 +345,22 @@ def _refusal(arrival: Arrival) -> Reason | None:
     return None
 
 
-def _dataset_offset(path: Path) -> int:
-    with path.open("rb") as file:
-        return read_file_meta(file.read(65536)).dataset_offset
+def _meta_of(arrival: Arrival) -> bytes:
+    """Preamble and file meta of the file to be written; identifiers are cut at 64 characters for quarantine."""
+    return file_meta(
+        arrival.sop_class_uid[:64], arrival.sop_instance_uid[:64], arrival.transfer_syntax, arrival.sender.ae_title
+    )
 
 
 def _digest(arrival: Arrival) -> str:
     """The hash the quarantined file would have."""
-    meta = file_meta(
-        arrival.sop_class_uid[:64], arrival.sop_instance_uid[:64], arrival.transfer_syntax, arrival.sender.ae_title
-    )
-    digest = hashlib.sha256(meta)
-    digest.update(Path(arrival.spooled).read_bytes() if arrival.spooled else arrival.dataset)
+    digest = hashlib.sha256(_meta_of(arrival))
+    if arrival.spooled:
+        with open(arrival.spooled, "rb") as spool:
+            while piece := spool.read(PIECE):
+                digest.update(piece)
+    else:
+        digest.update(arrival.dataset)
     return digest.hexdigest()
 
 

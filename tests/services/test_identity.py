@@ -209,3 +209,32 @@ def test_a_likely_duplicate_asks_for_a_reason(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match=first.number):
             services.patients.register(RECEPTION, twin)
         assert services.patients.register(RECEPTION, twin, reason="homonyme vérifié").number != first.number
+
+
+def test_a_vanished_file_comes_back_with_the_next_sending(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        sent = arrival()
+        services.ingest.store(sent)
+        services.kit.archive.absolute(Instance.get().path).unlink()
+        assert services.ingest.store(sent).what is Stored.DUPLICATE
+        assert services.kit.archive.absolute(Instance.get().path).read_bytes().endswith(bytes(sent.dataset))
+
+
+def test_a_big_object_is_compared_without_being_read_whole(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        sent = arrival()
+        spool = tmp_path / "big.spool"
+        spool.write_bytes(bytes(sent.dataset))
+        big = Arrival(
+            sent.sender,
+            sent.sop_class_uid,
+            sent.sop_instance_uid,
+            sent.transfer_syntax,
+            b"",
+            sent.header,
+            spooled=str(spool),
+        )
+        assert services.ingest.store(big).what is Stored.ARCHIVED
+        assert services.ingest.store(big).what is Stored.DUPLICATE
+        spool.write_bytes(bytes(sent.dataset) + b"x")
+        assert services.ingest.store(big).reason is Reason.DUPLICATE_CONFLICT
