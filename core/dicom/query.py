@@ -64,7 +64,7 @@ COLUMNS: Final[tuple[Answer[StudyLine], ...]] = (
     Column(0x00100030, "DA", lambda study: study.patient_birth_date),
     Column(0x00100040, "CS", lambda study: study.patient_sex),
     Column(STUDY_UID, "UI", lambda study: study.study_instance_uid, always=True),
-    Column(0x00200010, "SH", answers.nothing),
+    Column(0x00200010, "SH", lambda study: study.study_id),
     Column(0x00201206, "IS", lambda study: str(study.series)),
     Column(0x00201208, "IS", lambda study: str(study.instances)),
 )

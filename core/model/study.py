@@ -45,6 +45,7 @@ class StudyLine:
     last_image_at: datetime
     device: str
     incomplete: bool = False
+    study_id: str = ""  # (0020,0010)
 
 
 @dataclass(frozen=True, slots=True)

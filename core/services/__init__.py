@@ -22,6 +22,7 @@ from core.services.auditing import Auditing
 from core.services.devices import Devices
 from core.services.events import Events
 from core.services.his import His
+from core.services.housekeeping import Housekeeping
 from core.services.ingest import Ingest
 from core.services.kit import Kit
 from core.services.mpps import Mpps
@@ -66,6 +67,7 @@ class Services:
     events: Events
     audit: Auditing
     standing: Standing
+    housekeeping: Housekeeping
 
     @property
     def clock(self) -> Clock:
@@ -144,6 +146,7 @@ def open_services(
         events=Events(kit),
         audit=Auditing(kit),
         standing=Standing(kit, ports, _version(), clock.now()),
+        housekeeping=Housekeeping(kit),
     )
 
 

@@ -152,6 +152,8 @@ class Printing:
             row = _row(job_id)
             if row.state in (PrintState.SENDING, PrintState.SENT, PrintState.PRINTING):
                 raise Conflict(_("Ce travail est en cours d'impression."))
+            if row.state == str(PrintState.CANCELLED) and row.remote_job_id is not None:
+                raise Conflict(_("L'imprimante n'a pas encore oublié ce travail : réessayez dans un instant."))
             self._set(unit, job_id, state=PrintState.QUEUED, reason="", next_at=None, remote_job_id=None)
             unit.audit(actor, "print_again", f"job:{job_id}")
 

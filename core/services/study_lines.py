@@ -36,6 +36,7 @@ def study_line(row: Any) -> StudyLine:
         last_image_at=row.last_image_at or row.received_at,
         device=row.device,
         incomplete=row.incomplete,
+        study_id=row.study_id,
     )
 
 
