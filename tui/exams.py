@@ -9,7 +9,8 @@ from core.model.order import Urgency
 from core.model.step import Flag, flag_word
 from core.model.worklist import ExamLine
 from tui.core import Core
-from tui.widgets.cells import Column, safe
+from tui.widgets.cells import Column, safe, wrap
+from tui.widgets.lines import BOLD, Line
 
 QUIET_FLAGS = (Flag.COMMIT_OK, Flag.NO_CHECKLIST)
 
@@ -61,6 +62,34 @@ def progress(exam: ExamLine) -> str:
     if exam.expected_images is None:
         return str(exam.images)
     return _("%d / attendu %d") % (exam.images, exam.expected_images)
+
+
+def card(core: Core, exam: ExamLine, width: int) -> list[Line]:
+    """The exam beside a list: who, what was asked, what to beware of."""
+    name, motif = safe(exam.patient_name), wrap(_("Motif : %s") % safe(exam.indication), width)
+    lines: list[Line] = [
+        _("FICHE"),
+        [(name, BOLD)],
+        f"{exam.age_long(core.today())} {exam.sex.replace('O', 'I')}  {exam.birth.shown()}",
+        exam.patient_number,
+        f"{_('Dem.')} {exam.accession_number}  {safe(exam.prescriber)} {safe(exam.ward)}",
+        f"{safe(exam.exam_label)}  {exam.room}  {exam.status.word}",
+        *motif[:3],
+    ]
+    if exam.images or exam.expected_images:
+        lines.append(_("Images : %s") % progress(exam))
+    if exam.dose:
+        lines.append(_("Dose : %s") % safe(exam.dose))
+    if words := alerts(exam):
+        lines += ["", _("ALERTES"), *words]
+    return lines
+
+
+def past(core: Core, exams: Sequence[ExamLine], now: ExamLine) -> list[Line]:
+    """The patient's other exams, newest first."""
+    others = sorted((e for e in exams if e.step_id != now.step_id), key=lambda e: str(e.exam_day or ""), reverse=True)
+    lines = [f"{e.exam_day:%m/%Y} {safe(e.exam_label)}  {e.status.word}" for e in others if e.exam_day]
+    return ["", _("HISTORIQUE"), *(lines or [_("aucun autre examen")])]
 
 
 def facts(core: Core, exam: ExamLine) -> list[tuple[str, str]]:

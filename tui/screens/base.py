@@ -22,7 +22,7 @@ from tui import keys
 from tui.core import Core
 from tui.dialogs.prompt import Dismissed, Prompt
 from tui.stroke import Stroke
-from tui.widgets.cells import safe
+from tui.widgets.cells import safe, wrap
 from tui.widgets.lines import BOLD, PLAIN, Line, Lines
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Desk(Screen[None]):
     kind: ClassVar[str] = ""
     head_rows: ClassVar[int] = 0
     lower_rows: ClassVar[int] = 4
+    has_pane: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +131,7 @@ class Desk(Screen[None]):
     def on_resize(self) -> None:
         width, height = self.app.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "small")
-        self.set_class(width >= WIDE, "wide")
+        self.set_class(self.has_pane and width >= WIDE, "wide")
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
@@ -264,13 +265,3 @@ class Desk(Screen[None]):
 def _paned(line: Line) -> Line:
     """A line of the right-hand pane behind its bar."""
     return [(" |", PLAIN), *([(line, PLAIN)] if isinstance(line, str) else line)]
-
-
-def wrap(sentence: str, width: int) -> list[str]:
-    """Lines of at most `width`, cut between words where that is possible."""
-    lines = [""]
-    for word in sentence.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines

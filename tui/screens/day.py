@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.widget import Widget
 
-from core.errors import BadInput
+from core.errors import BadInput, YelenError
 from core.i18n import _
 from core.model.query import DayFilter
 from core.model.step import StepEvent
@@ -22,7 +22,7 @@ from tui.dialogs import entry
 from tui.dialogs.choice import Choice, Option, YesNo
 from tui.forms import Field, Form
 from tui.paper import print_paper
-from tui.screens.base import Desk
+from tui.screens.base import PANE, Desk
 from tui.stroke import Stroke
 from tui.widgets.lines import Line
 
@@ -35,6 +35,7 @@ class DayScreen(Desk):
 
     kind = "day"
     head_rows = 3
+    has_pane = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,9 +44,12 @@ class DayScreen(Desk):
         self._line = Form([self._typed], 1, [(0, 37, hint)])
         self._wanted = 0
         self._typing = False
+        self._past: tuple[ExamLine, ...] = ()
+        self._past_of = 0
 
     def body(self) -> Iterable[Widget]:
-        self.list = DayList(self.core, DayFilter(self.core.today()), "exams")
+        self._opened_on = self.core.today()
+        self.list = DayList(self.core, DayFilter(self._opened_on), "exams")
         yield self.list
 
     def topics(self) -> tuple[str, ...]:
@@ -86,14 +90,32 @@ class DayScreen(Desk):
         place = page.cursor + 1 if page.count else 0
         pages = _("page %d/%d") % (page.number, page.pages)
         text = f" {place}/{page.count}  {pages}   " + _("PgPréc/PgSuiv   Entrée = ouvrir")
+        if self._day_is_over():
+            return text + "   " + _("Nouveau jour (F5)")
         return f"{text}   {pending(len(page.pending))}" if page.pending else text
 
     def pane(self) -> Sequence[Line]:
         exam = self.list.current
         if exam is None:
             return [_("FICHE")]
-        known = [f"{word} {value}"[:40] for word, value in exams.facts(self.core, exam)]
-        return [_("FICHE"), *known]
+        lines = exams.card(self.core, exam, PANE)
+        if self._past_of == exam.patient_id:
+            lines += exams.past(self.core, self._past, exam)
+        return lines
+
+    def rested(self) -> None:
+        exam = self.list.current
+        if exam is not None and self.has_class("wide") and exam.patient_id != self._past_of:
+            self.terminal.run_worker(self._look_back(exam.patient_id))
+
+    async def _look_back(self, patient_id: int) -> None:
+        """The earlier exams of the child under the cursor, for the pane."""
+        try:
+            self._past = await self.core.ask(c.PatientExams(patient_id))
+        except YelenError:
+            return  # the pane does without; the next row asks again
+        self._past_of = patient_id
+        self.draw()
 
     def impossible(self) -> Collection[str]:
         return [verb for verb in ("order", "arrive", "print", "alerts") if self.why_not(verb)]
@@ -153,8 +175,19 @@ class DayScreen(Desk):
         assert exam is not None  # `why_not` answered before
         return exam
 
+    def _day_is_over(self) -> bool:
+        """The list was opened as today's, and midnight has passed."""
+        return self.list.filter.day == self._opened_on and self._opened_on != self.core.today()
+
     async def act_refresh(self) -> None:
+        if self._day_is_over():
+            self._show_day(self.core.today())
         await self.list.refresh_all()
+
+    def _show_day(self, day: date) -> None:
+        self._opened_on = self.core.today()
+        self.list.narrow(day=day)
+        self.terminal.follow(self)
 
     async def act_arrive(self) -> None:
         exam = self._exam()
@@ -254,8 +287,7 @@ class DayScreen(Desk):
     async def _other_day(self) -> None:
         shown = f"{self.list.filter.day:%d/%m/%Y}"
         asked = await self.ask(entry.Entry(_("Jour montré"), [Field("day", _("Jour"), 0, 0, 10, shown)], _check_day))
-        self.list.narrow(day=_day(asked["day"]))
-        self.terminal.follow(self)
+        self._show_day(_day(asked["day"]))
         await self.list.load(0)
 
     async def _no_show(self) -> None:

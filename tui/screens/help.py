@@ -8,8 +8,10 @@ from core.i18n import _
 from tui import keys
 from tui.screens.base import Desk
 from tui.stroke import Stroke
-from tui.widgets.cells import fit
+from tui.widgets.cells import fit, wrap
 from tui.widgets.lines import Line
+
+TEXT = 57  # columns of the explanation
 
 
 class HelpScreen(Desk):
@@ -27,12 +29,17 @@ class HelpScreen(Desk):
         return _("Aide")
 
     def head(self) -> Sequence[Line]:
-        lines = [f" {fit(k.cap, 7)} {fit(k.long or k.word, 12)} {k.help}" for k in keys.keymap(self.about)]
-        moves = [
-            _("Flèches, PgPréc, PgSuiv, Début, Fin : se déplacer. Tab, Maj+Tab : champ suivant, précédent."),
-            _("Échap fait comme F10. Une touche impossible maintenant est absente en bas, et dit pourquoi."),
-        ]
-        return ["", *lines, "", *(" " + line for line in moves)]
+        lines: list[str] = [""]
+        for key in keys.keymap(self.about):
+            first, *rest = wrap(key.help, TEXT)
+            lines.append(f" {fit(key.cap, 7)} {fit(key.long or key.word, 12)} {first}")
+            lines += [" " * 22 + more for more in rest]
+        moves = (
+            _("Flèches, PgPréc, PgSuiv, Début, Fin : se déplacer. Tab, Maj+Tab : champs."),
+            _("Échap fait comme F10. Une touche impossible maintenant est absente en bas"),
+            _("et dit pourquoi. Les lettres tapées dans une liste la filtrent aussitôt."),
+        )
+        return [*lines, "", *(" " + line for line in moves)]
 
     def status(self) -> str:
         return " " + _("Toute touche = retour")

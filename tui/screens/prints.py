@@ -11,10 +11,10 @@ from core.i18n import _
 from core.model.printing import Printer, PrintJob, PrintState
 from core.rpc import contract as c
 from tui.dialogs.choice import Choice, YesNo, lettered
-from tui.screens.base import Desk
+from tui.screens.base import PANE, Desk
 from tui.screens.day import pending
 from tui.stroke import Stroke
-from tui.widgets.cells import Column, heading, line_of, safe
+from tui.widgets.cells import Column, heading, line_of, safe, wrap
 from tui.widgets.lines import BOLD, Line
 from tui.widgets.page import Fetched
 from tui.widgets.virtual_list import VirtualList
@@ -28,6 +28,7 @@ class PrintsScreen(Desk):
 
     kind = "prints"
     head_rows = 4
+    has_pane = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class PrintsScreen(Desk):
         return f"{text}   {pending(len(page.pending))}" if page.pending else text
 
     def pane(self) -> Sequence[Line]:
-        return [(_("IMPRIMANTES")), *(self._said(p)[:40] for p in self.printers)]
+        return [_("IMPRIMANTES"), *(line for p in self.printers for line in wrap(self._said(p), PANE))]
 
     def impossible(self) -> Collection[str]:
         return [verb for verb in ("retry", "again", "divert") if self.why_not(verb)]

@@ -19,7 +19,7 @@ from tui.dialogs import entry
 from tui.dialogs.choice import Choice, YesNo, lettered
 from tui.forms import Field
 from tui.paper import print_label
-from tui.screens.base import Desk
+from tui.screens.base import PANE, Desk
 from tui.screens.day import pending
 from tui.stroke import Stroke
 from tui.widgets.cells import safe
@@ -31,7 +31,7 @@ class RoomScreen(Desk):
 
     kind = "room"
     head_rows = 9
-    lower_rows = 4
+    has_pane = True
     last_room = ""  # the room of the post, kept from one opening to the next
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class RoomScreen(Desk):
 
     def pane(self) -> Sequence[Line]:
         exam = self.list.current
-        return [f"{w} {v}"[:40] for w, v in exams.facts(self.core, exam)] if exam else []
+        return exams.card(self.core, exam, PANE) if exam else []
 
     def impossible(self) -> Collection[str]:
         return [verb for verb in ("next", "print", "attach", "verify") if self.why_not(verb)]

@@ -45,3 +45,13 @@ def heading(columns: Sequence[Column[R]]) -> str:
 
 def line_of(columns: Sequence[Column[R]], row: R) -> str:
     return " ".join(fit(c.value(row), c.width, c.right) for c in columns)
+
+
+def wrap(sentence: str, width: int) -> list[str]:
+    """Lines of at most `width`, cut between words where that is possible."""
+    lines = [""]
+    for word in sentence.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
