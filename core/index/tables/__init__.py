@@ -1,0 +1,146 @@
+"""The tables, and the one list of which of them the second building holds.
+
+State columns (`step.status`, `report_status`, `delivery_status`) are caches of the fold of `step_event`.
+Files are named by keys of our own; `path` is relative to the data folder.
+"""
+
+from __future__ import annotations
+
+from core.index.tables.base import Table, database
+from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState
+from core.index.tables.images import SERIES_DERIVED, STUDY_DERIVED, Instance, Quarantine, Series, Study
+from core.index.tables.messages import Idempotency, Inbox, Outbox, PrintJob, Task
+from core.index.tables.orders import (
+    ImagingServiceRequest,
+    OrderTombstone,
+    PerformedStep,
+    PerformedStepLink,
+    RequestedProcedure,
+    Step,
+    StepHistory,
+)
+from core.index.tables.patients import MergeRecord, Patient, PatientIdentifier, Visit
+from core.index.tables.places import (
+    Account,
+    Counter,
+    Destination,
+    Device,
+    DeviceSeen,
+    Exam,
+    HisSender,
+    Node,
+    Printer,
+    Room,
+    Session,
+)
+from core.index.tables.reports import Delivery, LateSeen, ReportDraft, ReportLock, ReportVersion, Viewed
+
+__all__ = [
+    "ALL",
+    "APPEND_ONLY",
+    "DERIVED",
+    "LOCAL",
+    "REPLICATED",
+    "Account",
+    "Audit",
+    "CallerAttempt",
+    "Counter",
+    "Delivery",
+    "Destination",
+    "Device",
+    "DeviceSeen",
+    "Event",
+    "Exam",
+    "HisSender",
+    "Idempotency",
+    "ImagingServiceRequest",
+    "Inbox",
+    "Instance",
+    "Journal",
+    "LateSeen",
+    "MergeRecord",
+    "Node",
+    "OrderTombstone",
+    "Outbox",
+    "Patient",
+    "PatientIdentifier",
+    "PerformedStep",
+    "PerformedStepLink",
+    "PrintJob",
+    "Printer",
+    "Quarantine",
+    "ReplicaState",
+    "ReportDraft",
+    "ReportLock",
+    "ReportVersion",
+    "RequestedProcedure",
+    "Room",
+    "Series",
+    "Session",
+    "Step",
+    "StepHistory",
+    "Study",
+    "Table",
+    "Task",
+    "Viewed",
+    "Visit",
+    "database",
+]
+
+REPLICATED: tuple[type[Table], ...] = (
+    Counter,
+    Account,
+    Room,
+    Exam,
+    Device,
+    HisSender,
+    Destination,
+    Printer,
+    Patient,
+    PatientIdentifier,
+    MergeRecord,
+    Visit,
+    ImagingServiceRequest,
+    OrderTombstone,
+    RequestedProcedure,
+    Step,
+    StepHistory,
+    PerformedStep,
+    PerformedStepLink,
+    Study,
+    Series,
+    Instance,
+    Quarantine,
+    ReportVersion,
+    ReportDraft,
+    Viewed,
+    LateSeen,
+    Delivery,
+    Inbox,
+    Outbox,
+    Idempotency,
+    Task,
+    Audit,
+)
+"""Tables whose every row change is journalled for the second building, parents before children."""
+
+LOCAL: tuple[type[Table], ...] = (
+    Node,
+    Session,
+    DeviceSeen,
+    ReportLock,
+    PrintJob,
+    Event,
+    Journal,
+    ReplicaState,
+    CallerAttempt,
+)
+"""Tables that belong to this building alone. Secrets (audit key, storage key) are files in `secrets/`, never rows."""
+
+ALL = REPLICATED + LOCAL
+
+DERIVED: dict[str, frozenset[str]] = {"study": STUDY_DERIVED, "series": SERIES_DERIVED}
+"""Columns that each building computes from its own instance rows."""
+
+APPEND_ONLY = (StepHistory, Audit)
+"""Tables whose rows nobody may change or delete, by trigger."""

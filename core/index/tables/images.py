@@ -1,0 +1,120 @@
+"""Studies, series and instances as received, and what waits in quarantine."""
+
+from __future__ import annotations
+
+from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
+
+from core.index.fields import ListField, MomentField
+from core.index.tables.base import Table
+from core.index.tables.orders import Step
+from core.index.tables.patients import Patient
+
+
+class Study(Table):
+    """A study of one patient as sent. Counters are derived from the instances, here and at the second building."""
+
+    id = AutoField()
+    study_instance_uid = TextField()
+    sent_id = TextField(default="")
+    sent_issuer = TextField(default="")
+    sent_name = TextField(default="")
+    sent_birth_date = TextField(default="")
+    sent_sex = TextField(default="")
+    patient_id: int | None
+    patient = ForeignKeyField(Patient, null=True, object_id_name="patient_id")
+    step_id: int | None
+    step = ForeignKeyField(Step, null=True, object_id_name="step_id", backref="studies")
+    match = TextField()
+    why = TextField(default="")
+    folder = TextField()
+    accession_number = TextField(default="", index=True)
+    study_id = TextField(default="")
+    study_date = TextField(default="")
+    study_time = TextField(default="")
+    description = TextField(default="")
+    referring_physician = TextField(default="")
+    modalities = ListField(default=())
+    number = TextField(default="", index=True)  # current patient number, else as sent
+    name_key = TextField(default="")  # of the current patient, else as sent
+    name = TextField(default="")  # PN
+    birth_date = TextField(default="")
+    sex = TextField(default="")
+    device = TextField(default="")
+    incomplete = BooleanField(default=False)
+    received_at = MomentField()
+    last_image_at = MomentField(null=True)
+    series = IntegerField(default=0)
+    instances = IntegerField(default=0)
+    bytes = IntegerField(default=0)
+
+    class Meta:
+        indexes = (
+            (("study_instance_uid", "sent_id"), True),
+            (("study_date", "id"), False),
+            (("name_key", "study_date"), False),
+        )
+
+
+class Series(Table):
+    id = AutoField()
+    study_id: int
+    study = ForeignKeyField(Study, object_id_name="study_id")
+    series_instance_uid = TextField()
+    modality = TextField(default="")
+    number = IntegerField(null=True)
+    description = TextField(default="")
+    body_part = TextField(default="")
+    laterality = TextField(default="")
+    station = TextField(default="")
+    instances = IntegerField(default=0)
+
+    class Meta:
+        indexes = ((("study", "series_instance_uid"), True),)
+
+
+class Instance(Table):
+    id = AutoField()
+    key = TextField(unique=True)
+    series_id: int
+    series = ForeignKeyField(Series, object_id_name="series_id")
+    sop_instance_uid = TextField(unique=True)
+    sop_class_uid = TextField()
+    transfer_syntax = TextField()
+    number = IntegerField(null=True)
+    rows = IntegerField(null=True)
+    columns = IntegerField(null=True)
+    frames = IntegerField(default=1)
+    path = TextField()
+    size = IntegerField()
+    sha256 = TextField()  # of the file
+    incomplete = BooleanField(default=False)
+    charset_suspect = BooleanField(default=False)
+    lane = TextField(default="small")
+    calling_ae = TextField(default="")
+    address = TextField(default="")
+    received_at = MomentField()
+
+    class Meta:
+        indexes = ((("series", "number"), False),)
+
+
+class Quarantine(Table):
+    id = AutoField()
+    reason = TextField()
+    detail = TextField(default="")
+    sop_instance_uid = TextField(default="", index=True)
+    transfer_syntax = TextField(default="")
+    patient_hint = TextField(default="")
+    path = TextField()
+    size = IntegerField()
+    sha256 = TextField()
+    calling_ae = TextField(default="")
+    address = TextField(default="")
+    received_at = MomentField()
+    settled_at = MomentField(null=True)
+    settled_by = TextField(default="")
+    settled_how = TextField(default="")
+
+
+STUDY_DERIVED = frozenset({"last_image_at", "series", "instances", "bytes"})
+SERIES_DERIVED = frozenset({"instances"})
