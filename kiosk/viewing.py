@@ -146,12 +146,10 @@ def window_used(place: Place, facts: Description) -> Window | None:
 
 
 def offered(facts: Description) -> list[Preset]:
-    """The windows of the file under their own names, then the customary ones."""
-    named = [
-        Preset(facts.window_names[i] or str(i + 1), w) for i, w in enumerate(facts.windows[: len(facts.window_names)])
-    ]
-    customary = presets(facts.modality, facts.body_part)
-    return named[:3] + [Preset(preset_label(name), window) for name, window in customary.items()]
+    """The windows that the file names, then the customary ones under other names."""
+    named = {name.capitalize(): window for name, window in zip(facts.window_names, facts.windows, strict=False) if name}
+    customary = {preset_label(name): window for name, window in presets(facts.modality, facts.body_part).items()}
+    return [Preset(label, window) for label, window in (customary | named).items()]
 
 
 def window_of(asked: Mapping[str, str]) -> Window | None:

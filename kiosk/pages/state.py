@@ -17,8 +17,9 @@ door = Blueprint("state", __name__)
 
 @door.get("/etat")
 def page() -> Response:
-    status = kiosk().status.value()
-    reports = kiosk().csp.total() if actor().is_any(Role.ADMINISTRATOR) else None
+    administrator = actor().is_any(Role.ADMINISTRATOR)
+    status = {k: v for k, v in kiosk().status.value().items() if administrator or k != "doors"}
+    reports = kiosk().csp.total() if administrator else None
     return render(
         "state/page.html", block="state", groups=list(grouped(status)), csp=reports, at=services().clock.now()
     )
@@ -26,17 +27,17 @@ def page() -> Response:
 
 def grouped(status: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """(title, rows of (label, value)) in French; what has no label yet is shown under its own key."""
-    plain = [(label(key), shown(value)) for key, value in status.items() if not isinstance(value, Mapping)]
+    plain = [(label(key), shown(key, value)) for key, value in status.items() if not isinstance(value, Mapping)]
     yield _("Serveur"), plain
     for key, value in status.items():
         if isinstance(value, Mapping) and value:
-            yield label(key), [(label(inner), shown(each)) for inner, each in value.items()]
+            yield label(key), [(label(inner), shown(inner, each)) for inner, each in value.items()]
 
 
 def label(key: str) -> str:
     return {
         "version": _("Version"),
-        "uptime_s": _("En marche depuis (s)"),
+        "uptime_s": _("En marche depuis"),
         "doors": _("Portes"),
         "patients": _("Patients"),
         "studies": _("Études"),
@@ -54,16 +55,26 @@ def label(key: str) -> str:
         "replica": _("Second bâtiment"),
         "role": _("Rôle"),
         "lag_seq": _("Retard (écritures)"),
-        "lag_s": _("Retard (s)"),
+        "lag_s": _("Retard"),
+        "epoch": _("Époque"),
+        "target": _("Vers"),
+        "unreconciled": _("Études à rapprocher"),
+        "tasks": _("Tâches en attente"),
+        "rpc": _("Terminaux"),
+        "http": _("Navigateurs"),
+        "dicom": _("Machines (DICOM)"),
         "disk": _("Disque"),
         "free_bytes": _("Place libre"),
+        "free_percent": _("Place libre (%)"),
         "days_left": _("Jours restants"),
     }.get(key, key)
 
 
-def shown(value: Any) -> str:
-    if value is None:
+def shown(key: str, value: Any) -> str:
+    if value is None or value == "":
         return "–"
+    if key in ("uptime_s", "lag_s"):
+        return duration(int(value))
     if isinstance(value, bool):
         return _("oui") if value else _("non")
     if value in ("primary", "replica"):
@@ -71,3 +82,14 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10**9:
         return _("%s Go") % f"{value / 1e9:.1f}".replace(".", ",")
     return str(value)
+
+
+def duration(seconds: int) -> str:
+    """« 45 s », « 12 min », « 3 h 05 », « 8 j »."""
+    if seconds < 120:
+        return _("%d s") % seconds
+    if seconds < 7200:
+        return _("%d min") % (seconds // 60)
+    if seconds < 2 * 86400:
+        return _("%d h %02d") % (seconds // 3600, seconds % 3600 // 60)
+    return _("%d j") % (seconds // 86400)

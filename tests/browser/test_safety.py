@@ -71,6 +71,16 @@ def test_an_ended_session_blanks_the_page_at_the_next_poll(seat: Callable[..., P
     expect(page.locator("h1")).to_have_text("Poste verrouillé")
 
 
+def test_the_lock_is_announced_and_can_be_put_off(seat: Callable[..., Page]) -> None:
+    page = seat("urg1")
+    page.clock.install()
+    page.reload()
+    page.clock.fast_forward(100_000)
+    expect(page.locator("#verrou")).to_contain_text("Ce poste se verrouille dans")
+    page.click("text=Rester")
+    expect(page.locator("#verrou")).to_be_hidden()
+
+
 @pytest.mark.parametrize("path", ["/", "/examen/{step}", "/cr/{step}", "/etude/{study}"])
 def test_long_names_do_not_push_the_page_sideways(seat: Callable[..., Page], exams: Exams, path: str) -> None:
     step = exams.signed(family="OUÉDRAOGO-KABORÉ-NIKIÉMA-COMPAORÉ-ZOUNGRANA", given="Wendpanga Jean-Baptiste Abdoul")
