@@ -15,7 +15,6 @@ SCRIPTS = (
     "install/test",
     "install/peers",
     "install/lock",
-    "install/words",
     ".ci/run",
 )
 
