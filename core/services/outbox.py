@@ -18,7 +18,7 @@ from core.model.people import Actor
 from core.services.delivery import of_outbox
 from core.services.devices import Devices
 from core.services.kit import Kit
-from core.services.reports import version_of
+from core.services.report_rows import version_of
 
 WAITING = ("QUEUED", "SENT")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,31 +14,28 @@ from core.index.tables import (
     LateSeen,
     ReportDraft,
     ReportLock,
-    Series,
     Step,
-    Study,
     Viewed,
 )
 from core.index.tables import ReportVersion as VersionRow
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.report import (
-    Discordance,
     ReportDesk,
     ReportText,
     ReportVersion,
-    SeriesViewed,
     SignerView,
     VersionState,
     VersionType,
 )
 from core.model.step import Flag, ReportEvent, ReportStatus, StepStatus
-from core.model.study import Match
 from core.model.worklist import ExamLine
 from core.services.access import check_exam
-from core.services.delivery import close_rows, open_rows, read_by
+from core.services.delivery import open_rows, read_by
 from core.services.kit import Kit
 from core.services.people import People
+from core.services.report_rows import freeze, keep_draft, living_lock, own_lock, supersede, version_of
+from core.services.signing import check_view, signer_view
 from core.services.steps import advance, flag, state_of, step_row
 from core.services.templates import templates_for
 
@@ -96,7 +91,7 @@ class Reports:
     def desk(self, actor: Actor, step_id: int) -> ReportDesk:
         """What is on the desk, without taking the lock."""
         check_exam(actor, step_id)
-        lock = _living_lock(step_id, self._kit.now())
+        lock = living_lock(step_id, self._kit.now())
         draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
         return ReportDesk(
             step_id=step_id,
@@ -122,10 +117,10 @@ class Reports:
         """Keep the words typed so far; whoever holds the lock, at every pause. The lock is renewed."""
 
         def act(unit: Unit) -> datetime:
-            lock = _own_lock(actor, step_id, unit.now)
+            lock = own_lock(actor, step_id, unit.now)
             expires = unit.now + timedelta(minutes=self._kit.config.reports.lock_minutes)
             ReportLock.update(expires_at=expires).where(ReportLock.step == lock.step_id).execute()
-            _keep_draft(unit, actor, step_id, text)
+            keep_draft(unit, actor, step_id, text)
             return unit.now
 
         return self._kit.act(actor, "save_draft", act)
@@ -135,11 +130,11 @@ class Reports:
         text.check_conclusion()
 
         def act(unit: Unit) -> None:
-            _own_lock(actor, step_id, unit.now)
+            own_lock(actor, step_id, unit.now)
             row = step_row(step_id)
             dictated = row.report_status == str(ReportStatus.DICTATED)
             advance(unit, actor, row, ReportEvent.TEXT_TYPED if dictated else ReportEvent.DRAFT_SUBMITTED)
-            _keep_draft(unit, actor, step_id, text)
+            keep_draft(unit, actor, step_id, text)
 
         self._kit.act(actor, "submit_report", act)
 
@@ -147,7 +142,7 @@ class Reports:
         """Dictated, to be typed (T11)."""
 
         def act(unit: Unit) -> None:
-            _own_lock(actor, step_id, unit.now)
+            own_lock(actor, step_id, unit.now)
             advance(unit, actor, step_row(step_id), ReportEvent.DICTATION_SAVED)
 
         self._kit.act(actor, "dictated", act)
@@ -180,13 +175,13 @@ class Reports:
         self._people.confirm(actor, secret)
 
         def act(unit: Unit) -> int:
-            _own_lock(actor, step_id, unit.now)
+            own_lock(actor, step_id, unit.now)
             row = step_row(step_id)
             _make_due(unit, actor, row)
             advance(unit, actor, row, ReportEvent.PRELIMINARY_RELEASED)
-            _supersede(unit, step_id, VersionState.RELEASED)
-            version = _freeze(unit, actor, row, text, VersionType.PRELIMINARY, VersionState.RELEASED)
-            _keep_draft(unit, actor, step_id, text)
+            supersede(unit, step_id, VersionState.RELEASED)
+            version = freeze(unit, actor, row, text, VersionType.PRELIMINARY, VersionState.RELEASED)
+            keep_draft(unit, actor, step_id, text)
             flag(unit, row, Flag.PRELIMINARY_RELEASED)
             open_rows(unit, self._kit, row, version, preliminary=True)
             return int(version.id)
@@ -226,40 +221,7 @@ class Reports:
     def signer_view(self, actor: Actor, step_id: int, text: ReportText) -> SignerView:
         """Everything that must be seen before the PIN, with the hash that the signature must carry."""
         check_exam(actor, step_id)
-        return self._signer_view(actor, step_id, text)
-
-    def _signer_view(self, actor: Actor, step_id: int, text: ReportText) -> SignerView:
-        row = step_row(step_id)
-        studies = list(Study.select().where(Study.step == step_id))
-        received = sum(s.instances for s in studies)
-        late = _late_keys(row, actor, [s.id for s in studies])
-        unseen = tuple(k for k, seen in late if not seen)
-        doubtful = str(Flag.IDENTITY_DOUBTFUL) in row.flags or any(s.match == str(Match.UNRECONCILED) for s in studies)
-        missing = row.expected_images is not None and received < row.expected_images
-        preliminary = (
-            VersionRow.select()
-            .where(VersionRow.step == step_id, VersionRow.type == str(VersionType.PRELIMINARY))
-            .where(VersionRow.state == str(VersionState.RELEASED))
-            .order_by(VersionRow.version.desc())
-            .first()
-        )
-        view = SignerView(
-            step_id=step_id,
-            announced=row.expected_images,
-            received=received,
-            flags=tuple(row.flags),
-            late_instances=tuple(k for k, _seen in late),
-            series=tuple(_series_viewed(actor, [s.id for s in studies])),
-            text=text,
-            blocked=_("Identité en cours de vérification : signature impossible.") if doubtful else "",
-            reason_needed=missing or str(Flag.INCOMPLETE) in row.flags,
-            preliminary_id=preliminary.id if preliminary else None,
-            shown_hash="",
-            unseen_late=unseen,
-        )
-        facts = [view.announced, received, row.flags, view.late_instances, [str(s) for s in view.series], text.sha256()]
-        digest = hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()
-        return SignerView(**{f: getattr(view, f) for f in SignerView.__dataclass_fields__} | {"shown_hash": digest})
+        return signer_view(actor, step_id, text)
 
     def sign(
         self,
@@ -283,18 +245,18 @@ class Reports:
         self._people.confirm(actor, secret)
 
         def act(unit: Unit) -> int:
-            _own_lock(actor, step_id, unit.now)
+            own_lock(actor, step_id, unit.now)
             row = step_row(step_id)
-            view = self._signer_view(actor, step_id, text)
-            _check_view(view, shown_hash, reason, discordance)
+            view = signer_view(actor, step_id, text)
+            check_view(view, shown_hash, reason, discordance)
             _make_due(unit, actor, row)
             revision = row.report_status == str(ReportStatus.SIGNED)
             if revision and str(Flag.CORRECTION_OPEN) not in row.flags:
                 raise Conflict(_("Ce compte rendu est déjà signé : ouvrez une correction."))
             advance(unit, actor, row, ReportEvent.SIGNED, reason=reason)
-            _supersede(unit, step_id, VersionState.RELEASED, VersionState.SIGNED)
+            supersede(unit, step_id, VersionState.RELEASED, VersionState.SIGNED)
             kind = VersionType.CORRECTION if revision else VersionType.INITIAL
-            version = _freeze(
+            version = freeze(
                 unit,
                 actor,
                 row,
@@ -327,7 +289,7 @@ class Reports:
             flag(unit, row, Flag.CORRECTION_OPEN)
             last = VersionRow.select().where(VersionRow.step == step_id).order_by(VersionRow.version.desc()).first()
             if last is not None:
-                _keep_draft(unit, actor, step_id, ReportText.from_json(last.text))
+                keep_draft(unit, actor, step_id, ReportText.from_json(last.text))
 
         self._kit.act(actor, "open_correction", act)
         return self.open(actor, step_id)
@@ -337,7 +299,7 @@ class Reports:
 
         def act(unit: Unit) -> None:
             row = step_row(step_id)
-            begun = ReportDraft.get_or_none(ReportDraft.step == step_id) or _living_lock(step_id, unit.now)
+            begun = ReportDraft.get_or_none(ReportDraft.step == step_id) or living_lock(step_id, unit.now)
             if begun or VersionRow.select().where(VersionRow.step == step_id).exists():
                 raise Conflict(_("Un compte rendu est commencé."))
             advance(unit, actor, row, ReportEvent.REPORT_WAIVED, reason=reason)
@@ -374,45 +336,9 @@ class Reports:
         return templates_for(exam_code, modality)
 
 
-def version_of(row: Any) -> ReportVersion:
-    return ReportVersion(
-        id=row.id,
-        step_id=row.step_id,
-        version=row.version,
-        type=VersionType(row.type),
-        state=VersionState(row.state),
-        author=row.author_name or row.author,
-        signer=row.signer_name or row.signer,
-        text=ReportText.from_json(row.text),
-        sha256=row.sha256,
-        at=row.at,
-        discordance=row.discordance,
-    )
-
-
 def _check_reader(actor: Actor) -> None:
     if not actor.is_any(*READERS):
         raise NotAllowed(_("Seul un radiologue ou un interne rédige un compte rendu."))
-
-
-def _living_lock(step_id: int, now: datetime) -> Any | None:
-    lock = ReportLock.get_or_none(ReportLock.step == step_id)
-    return lock if lock is not None and lock.expires_at > now else None
-
-
-def _own_lock(actor: Actor, step_id: int, now: datetime) -> Any:
-    lock = _living_lock(step_id, now)
-    if lock is None:
-        raise Conflict(_("Le verrou a expiré : rouvrez le compte rendu."))
-    if lock.owner != actor.name:
-        raise Conflict(_("Compte rendu tenu par %s.") % lock.owner)
-    return lock
-
-
-def _keep_draft(unit: Unit, actor: Actor, step_id: int, text: ReportText) -> None:
-    ReportDraft.insert(
-        step=step_id, author=actor.name, text=text.canonical().decode(), saved_at=unit.now
-    ).on_conflict_replace().execute()
 
 
 def _make_due(unit: Unit, actor: Actor, row: Any) -> None:
@@ -420,86 +346,3 @@ def _make_due(unit: Unit, actor: Actor, row: Any) -> None:
     if row.report_status == str(ReportStatus.NOT_DUE) and state_of(row).allows(ReportEvent.IMAGES_VERIFIED):
         reason = _("radiologue seul : images vérifiées à la lecture")
         advance(unit, actor, row, ReportEvent.IMAGES_VERIFIED, reason=reason, due_at=unit.now)
-
-
-def _freeze(
-    unit: Unit,
-    actor: Actor,
-    row: Any,
-    text: ReportText,
-    kind: VersionType,
-    state: VersionState,
-    signer: Actor | None = None,
-    **columns: Any,
-) -> Any:
-    last = VersionRow.select(VersionRow.version).where(VersionRow.step == row.id).order_by(VersionRow.version.desc())
-    draft = ReportDraft.get_or_none(ReportDraft.step == row.id)
-    author = draft.author if draft else actor.name
-    version = VersionRow.create(
-        step=row.id,
-        version=(last.first().version if last.exists() else 0) + 1,
-        type=str(kind),
-        state=str(state),
-        author=author,
-        author_name=actor.full_name if author == actor.name else author,
-        signer=signer.name if signer else "",
-        signer_name=(signer.full_name or signer.name) if signer else "",
-        text=text.canonical().decode(),
-        sha256=text.sha256(),
-        at=unit.now,
-        **columns,
-    )
-    unit.audit(actor, str(state), f"report:{version.id}", row.patient_id, sha256=version.sha256)
-    return version
-
-
-def _supersede(unit: Unit, step_id: int, *states: VersionState) -> None:
-    """Earlier versions are replaced; their open deliveries close."""
-    live = VersionRow.state.in_([str(s) for s in states])
-    for earlier in VersionRow.select().where(VersionRow.step == step_id, live):
-        VersionRow.update(state=str(VersionState.SUPERSEDED)).where(VersionRow.id == earlier.id).execute()
-        close_rows(unit, earlier.id)
-
-
-def _check_view(view: SignerView, shown_hash: str, reason: str, discordance: str) -> None:
-    if view.blocked:
-        raise NotAllowed(view.blocked)
-    if view.unseen_late:
-        raise Conflict(_("Des images sont arrivées depuis l'ouverture : ouvrez-les ou accusez-les une par une."))
-    if view.shown_hash != shown_hash:
-        raise Conflict(_("Quelque chose a changé depuis l'aperçu : relisez avant de signer."))
-    if view.reason_needed and not reason.strip():
-        raise BadInput(_("Examen incomplet : un motif est demandé pour signer."), "reason")
-    if view.preliminary_id is not None and discordance not in list(Discordance):
-        raise BadInput(_("Discordance avec le provisoire : aucune, mineure ou majeure."), "discordance")
-
-
-def _late_keys(row: Any, actor: Actor, study_ids: Iterable[int]) -> list[tuple[str, bool]]:
-    """Images that came after this person opened the report, and whether they were seen."""
-    lock = ReportLock.get_or_none(ReportLock.step == row.id, ReportLock.owner == actor.name)
-    if lock is None:
-        return []
-    late = (
-        Instance.select(Instance.id, Instance.key)
-        .join(Series, on=(Instance.series == Series.id))
-        .where(Series.study.in_(list(study_ids)), Instance.received_at > lock.opened_at)
-        .order_by(Instance.id)
-    )
-    rows = list(late)
-    seen = {
-        s.instance_id
-        for s in LateSeen.select().where(LateSeen.login == actor.name, LateSeen.instance.in_([r.id for r in rows]))
-    }
-    return [(r.key, r.id in seen) for r in rows]
-
-
-def _series_viewed(actor: Actor, study_ids: Iterable[int]) -> list[SeriesViewed]:
-    series = list(Series.select().where(Series.study.in_(list(study_ids))).order_by(Series.number, Series.id))
-    seen = {
-        v.series_id: v.quality
-        for v in Viewed.select().where(Viewed.login == actor.name, Viewed.series.in_([s.id for s in series]))
-    }
-    return [
-        SeriesViewed(s.id, s.description or s.modality or str(s.number or ""), s.instances, seen.get(s.id, ""))
-        for s in series
-    ]

@@ -1,0 +1,90 @@
+"""Rows behind a report: the lock, the draft, and versions that are frozen when they are written. Inside acts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from core.errors import Conflict
+from core.i18n import _
+from core.index.tables import ReportDraft, ReportLock
+from core.index.tables import ReportVersion as VersionRow
+from core.index.writer import Unit
+from core.model.people import Actor
+from core.model.report import ReportText, ReportVersion, VersionState, VersionType
+from core.services.delivery import close_rows
+
+
+def version_of(row: Any) -> ReportVersion:
+    return ReportVersion(
+        id=row.id,
+        step_id=row.step_id,
+        version=row.version,
+        type=VersionType(row.type),
+        state=VersionState(row.state),
+        author=row.author_name or row.author,
+        signer=row.signer_name or row.signer,
+        text=ReportText.from_json(row.text),
+        sha256=row.sha256,
+        at=row.at,
+        discordance=row.discordance,
+    )
+
+
+def living_lock(step_id: int, now: datetime) -> Any | None:
+    lock = ReportLock.get_or_none(ReportLock.step == step_id)
+    return lock if lock is not None and lock.expires_at > now else None
+
+
+def own_lock(actor: Actor, step_id: int, now: datetime) -> Any:
+    lock = living_lock(step_id, now)
+    if lock is None:
+        raise Conflict(_("Le verrou a expiré : rouvrez le compte rendu."))
+    if lock.owner != actor.name:
+        raise Conflict(_("Compte rendu tenu par %s.") % lock.owner)
+    return lock
+
+
+def keep_draft(unit: Unit, actor: Actor, step_id: int, text: ReportText) -> None:
+    ReportDraft.insert(
+        step=step_id, author=actor.name, text=text.canonical().decode(), saved_at=unit.now
+    ).on_conflict_replace().execute()
+
+
+def freeze(
+    unit: Unit,
+    actor: Actor,
+    row: Any,
+    text: ReportText,
+    kind: VersionType,
+    state: VersionState,
+    signer: Actor | None = None,
+    **columns: Any,
+) -> Any:
+    last = VersionRow.select(VersionRow.version).where(VersionRow.step == row.id).order_by(VersionRow.version.desc())
+    draft = ReportDraft.get_or_none(ReportDraft.step == row.id)
+    author = draft.author if draft else actor.name
+    version = VersionRow.create(
+        step=row.id,
+        version=(last.first().version if last.exists() else 0) + 1,
+        type=str(kind),
+        state=str(state),
+        author=author,
+        author_name=actor.full_name if author == actor.name else author,
+        signer=signer.name if signer else "",
+        signer_name=(signer.full_name or signer.name) if signer else "",
+        text=text.canonical().decode(),
+        sha256=text.sha256(),
+        at=unit.now,
+        **columns,
+    )
+    unit.audit(actor, str(state), f"report:{version.id}", row.patient_id, sha256=version.sha256)
+    return version
+
+
+def supersede(unit: Unit, step_id: int, *states: VersionState) -> None:
+    """Earlier versions are replaced; their open deliveries close."""
+    live = VersionRow.state.in_([str(s) for s in states])
+    for earlier in VersionRow.select().where(VersionRow.step == step_id, live):
+        VersionRow.update(state=str(VersionState.SUPERSEDED)).where(VersionRow.id == earlier.id).execute()
+        close_rows(unit, earlier.id)
