@@ -37,12 +37,12 @@ def init(data: Path, *settings: str) -> subprocess.CompletedProcess[str]:
 class Box:
     """`yelen serve`, started. `addresses`: what the line « prêt » said, by door."""
 
-    def __init__(self, data: Path, *settings: str) -> None:
+    def __init__(self, data: Path, *settings: str, **variables: str) -> None:
         options = [word for setting in settings for word in ("--set", setting)]
         self.data = data
         self.process = subprocess.Popen(
             [*YELEN, "serve", "--data", str(data), *options],
-            env=environment(),
+            env={**environment(), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
