@@ -65,9 +65,9 @@ def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 frame = decoder(encoded, header, signed)
-        except MemoryError:
+        except (MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception:  # codecs raise whatever they like; the next one may do better
+        except BaseException:  # codecs raise what they like, Rust panics among it; the next one may do better
             continue
         if frame.shape[:2] == (header.rows, header.columns):
             return frame, signed != header.signed

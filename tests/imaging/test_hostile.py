@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.picture import Description
@@ -253,3 +253,12 @@ def test_every_malformed_file_of_the_corpus_is_shown_or_refused() -> None:
         assert isinstance(answer(path, DescribeJob()), Described), path.name
         if isinstance(reply, Impossible):
             assert reply.refused.reason != Reason.NO_MEMORY
+
+
+def test_a_codec_that_panics_is_a_codec_that_failed(tmp_path: Path) -> None:
+    """A segment that unpacks to more than its plane makes the RLE decoder panic, which Python calls no Exception."""
+    plane = b"\x81\x07" * 8
+    too_long = plane + b"\xb6a"
+    header = struct.pack("<16I", 2, 64, 64 + len(too_long), *[0] * 13)
+    path = encapsulated_file(tmp_path, [header + too_long + plane], GREY, RLELossless)
+    assert refusal_of(path).reason is Reason.CODEC_FAILED
