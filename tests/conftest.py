@@ -1,9 +1,10 @@
-"""What every test may use: the --full switch and the rule that a skip needs a known reason."""
+"""What every test may use: the --full switch, one Chromium, and the rule that a skip needs a known reason."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.people.chromium import chromium  # noqa: F401 - fixture
 from tests.skips import FULL_ONLY, KNOWN_REASONS
 
 

@@ -3,41 +3,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from core.services import Services
 from kiosk.serve import KioskServer
 from tests.kiosk.conftest import account, clock, exams, services, worker  # noqa: F401
 from tests.people.hospital import PASSWORD
-from tests.skips import NO_CHROMIUM
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--disable-gpu",
-)
 SCREEN = {"width": 1024, "height": 768}
 WATCH = """addEventListener('securitypolicyviolation',
   (e) => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"""
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip(NO_CHROMIUM)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
