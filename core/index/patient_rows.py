@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from core.index.rows import find
 from core.index.tables import Patient as Row
-from core.index.tables import PatientIdentifier, Step
+from core.index.tables import PatientIdentifier, Step, database
 from core.model.birth import Birth, Precision
 from core.model.identifiers import Identifier
 from core.model.names import fold, phonetic_key
@@ -91,16 +92,16 @@ def patient_of(row: Any) -> Patient:
 
 def current(patient_id: int) -> Any | None:
     """The row of a patient, following merges to the survivor."""
-    row = Row.get_or_none(Row.id == patient_id)
+    row = find(Row, id=patient_id)
     while row is not None and row.merged_into_id is not None:
-        row = Row.get_or_none(Row.id == row.merged_into_id)
+        row = find(Row, id=row.merged_into_id)
     return row
 
 
 def by_identifier(value: str, authority: str = "") -> Any | None:
     """The patient who bears a number; without an authority only when one patient bears it."""
-    query = PatientIdentifier.select().where(PatientIdentifier.value == value)
-    if authority:
-        query = query.where(PatientIdentifier.authority == authority)
-    owners = {row.id: row for i in query if (row := current(i.patient_id)) is not None}
+    sql = "SELECT DISTINCT patient_id FROM patient_identifier WHERE value = ?"
+    values = (value, authority) if authority else (value,)
+    bearers = database.execute_sql(sql + (" AND authority = ?" if authority else ""), values).fetchall()
+    owners = {row.id: row for (bearer,) in bearers if (row := current(bearer)) is not None}
     return next(iter(owners.values())) if len(owners) == 1 else None

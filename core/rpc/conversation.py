@@ -125,7 +125,9 @@ class Conversation:
 
     def _resume(self, p: c.Resume) -> c.Person:
         actor = self._services.people.session(p.token) if p.token else None
-        if actor is None:
+        if (
+            actor is None or actor.origin != self.origin
+        ):  # a browser's cookie, or another account's token, is nothing here
             raise NotAllowed(_("Session expirée : identifiez-vous."))
         person = self._enter(actor, p.token)
         self._locked = p.locked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.index.rows import insert
 from core.index.tables import Delivery, Destination, ImagingServiceRequest, Outbox, ReportVersion, RequestedProcedure
 from core.index.writer import Unit
 from core.model.people import Actor
@@ -87,7 +88,8 @@ def of_outbox(unit: Unit, actor: Actor, outbox_row: Any, state: str) -> None:
 
 
 def _row(unit: Unit, version: Any, step: Any, kind: str, destination: str, mandatory: bool) -> Any:
-    return Delivery.create(
+    return insert(
+        Delivery,
         version=version.id,
         step=step.id,
         kind=kind,
@@ -99,7 +101,8 @@ def _row(unit: Unit, version: Any, step: Any, kind: str, destination: str, manda
 
 
 def _queue_oru(unit: Unit, step: Any, version: Any, destination: str, row: Any) -> None:
-    Outbox.create(
+    insert(
+        Outbox,
         kind="oru",
         destination=destination,
         lane=f"patient:{step.patient_id}",

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.errors import BadMessage, YelenError
 from core.i18n import _
+from core.index.rows import insert
 from core.index.tables import Inbox
 from core.index.writer import Unit
 from core.model.device import HisSender
@@ -144,7 +145,8 @@ class His:
         return (InboxState.STALE, _("plus ancien que ce qui est connu")) if stale else (InboxState.APPLIED, "")
 
     def _keep(self, unit: Unit, actor: Actor, message: HisMessage, applied: Applied) -> Applied:
-        row = Inbox.create(
+        row = insert(
+            Inbox,
             message=message.raw,
             sha256=message.sha256,
             application=message.sending_application,

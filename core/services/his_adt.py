@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import BadMessage
 from core.i18n import _
 from core.index.patient_rows import by_identifier, demographics_of
+from core.index.rows import insert
 from core.index.tables import Patient as Row
 from core.index.tables import PatientIdentifier, Task, Visit
 from core.index.writer import Unit
@@ -91,7 +92,7 @@ def _visit(unit: Unit, row: Any, feed: PatientFeed, closes: bool) -> None:
     told = {"patient_class": feed.patient_class, "ward": feed.ward, "room": feed.room, "bed": feed.bed}
     said = {name: value for name, value in told.items() if value is not None}
     if visit is None:
-        visit = Visit.create(patient=row.id, number=feed.visit_number, opened_at=unit.now, **said)
+        visit = insert(Visit, patient=row.id, number=feed.visit_number, opened_at=unit.now, **said)
     elif said:
         Visit.update(**said).where(Visit.id == visit.id).execute()
     if closes:
@@ -134,6 +135,6 @@ def _hold(unit: Unit, prior: Any, survivor: Any) -> str:
         prior.number,
         survivor.number,
     )
-    Task.create(kind="merge", patient_id=survivor.id, role=str(Role.IDENTITY_OFFICER), text=text, created_at=unit.now)
+    insert(Task, kind="merge", patient_id=survivor.id, role=str(Role.IDENTITY_OFFICER), text=text, created_at=unit.now)
     unit.event("alarm", "merge")
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.i18n import _
+from core.index.rows import insert
 from core.index.tables import Exam as ExamRow
 from core.index.tables import ImagingServiceRequest as Request
 from core.index.tables import OrderTombstone, RequestedProcedure, Room, Step, Task
@@ -242,18 +243,19 @@ def _stop(unit: Unit, actor: Actor, order: OrderFeed, steps: list[Any]) -> tuple
 def _late_cancel(unit: Unit, step: Any) -> str:
     flag(unit, step, Flag.LATE_CANCEL)
     text: str = _("Annulation tardive, non appliquée : %s") % step.exam_label
-    Task.create(kind="late_cancel", step_id=step.id, role=str(Role.RECEPTION), text=text, created_at=unit.now)
+    insert(Task, kind="late_cancel", step_id=step.id, role=str(Role.RECEPTION), text=text, created_at=unit.now)
     return text
 
 
 def _tell_technologist(unit: Unit, step: Any) -> None:
     text = _("Le SIH a changé l'indication de %s après le début.") % step.exam_label
-    Task.create(kind="indication", step_id=step.id, role=str(Role.TECHNOLOGIST), text=text, created_at=unit.now)
+    insert(Task, kind="indication", step_id=step.id, role=str(Role.TECHNOLOGIST), text=text, created_at=unit.now)
 
 
 def _other_patient(unit: Unit, request: Any, order: OrderFeed) -> tuple[InboxState, str]:
     text = _("La demande %s est déjà celle d'un autre patient : rien n'est changé.") % order.placer_number
-    Task.create(
+    insert(
+        Task,
         kind="order_patient",
         patient_id=request.patient_id,
         role=str(Role.IDENTITY_OFFICER),

@@ -17,6 +17,7 @@ from core.archive.store import PIECE, StoredFile
 from core.clock import stamp
 from core.errors import OutOfResources
 from core.i18n import _
+from core.index.rows import insert
 from core.index.tables import Instance, Quarantine, Series, Study, Task
 from core.index.writer import Unit
 from core.model.identifiers import is_uid
@@ -138,7 +139,8 @@ class Ingest:
             stored = self._write("quarantine", _meta_of(arrival), arrival)
 
             def act(unit: Unit) -> None:
-                Quarantine.create(
+                insert(
+                    Quarantine,
                     reason=str(reason),
                     detail=detail,
                     sop_instance_uid=arrival.sop_instance_uid[:64],
@@ -267,7 +269,8 @@ class Ingest:
         self, unit: Unit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
     ) -> tuple[Any, ...]:
         place = find_place(unit, self._kit, actor, header, arrival.sender)
-        study = Study.create(
+        study = insert(
+            Study,
             study_instance_uid=header.study_instance_uid,
             sent_id=header.patient_id,
             sent_issuer=header.issuer_of_patient_id,
@@ -370,7 +373,8 @@ def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
     ).fetchone()
     if found:
         return int(found[0])
-    row = Series.create(
+    row = insert(
+        Series,
         study=study_id,
         series_instance_uid=header.series_instance_uid,
         modality=header.modality,
@@ -391,7 +395,8 @@ def _add_modality(study_id: int, modality: str) -> None:
 
 def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
     if place.match is Match.UNRECONCILED:
-        Task.create(
+        insert(
+            Task,
             kind="reconcile",
             study_id=study.id,
             role=str(Role.TECHNOLOGIST),
@@ -409,7 +414,8 @@ def _done_though_canceled(unit: Unit, row: Any) -> None:
     if str(Flag.DONE_THOUGH_CANCELED) in row.flags:
         return
     flag(unit, row, Flag.DONE_THOUGH_CANCELED)
-    Task.create(
+    insert(
+        Task,
         kind="done_though_canceled",
         step_id=row.id,
         role=str(Role.RECEPTION),

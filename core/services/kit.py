@@ -13,11 +13,14 @@ from core.clock import Clock
 from core.config import Config
 from core.errors import IllegalTransition, NotAllowed
 from core.index.opening import Index
-from core.index.tables import Counter, Idempotency
+from core.index.tables import Idempotency, database
 from core.index.writer import Unit
 from core.model.people import Actor
 
 T = TypeVar("T")
+NEXT_NUMBER = (
+    "INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,8 @@ class Kit:
 
 def issue(name: str) -> int:
     """The next number of a counter; runs inside an act, so a number is never issued twice and never lost."""
-    counter = Counter.get_or_none(Counter.name == name)
-    if counter is None:
-        Counter.create(name=name, value=1)
-        return 1
-    Counter.update(value=counter.value + 1).where(Counter.name == name).execute()
-    return int(counter.value) + 1
+    number: int = database.execute_sql(NEXT_NUMBER, (name,)).fetchone()[0]
+    return number
 
 
 def done_before(key: str) -> int | None:

@@ -11,15 +11,8 @@ from typing import Any
 
 from core.i18n import _
 from core.index.patient_rows import by_identifier, current, demographics_of
-from core.index.tables import (
-    Device,
-    ImagingServiceRequest,
-    Patient,
-    PatientIdentifier,
-    RequestedProcedure,
-    Step,
-    Study,
-)
+from core.index.rows import find
+from core.index.tables import Device, database
 from core.index.writer import Unit
 from core.model.device import ae_key
 from core.model.order import Exam
@@ -31,6 +24,7 @@ from core.model.study import Match
 from core.services.kit import Kit
 from core.services.orders import create_request, create_step
 from core.services.patients import create_patient
+from core.services.steps import step_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +39,17 @@ class Place:
 
 def find_place(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sender: Sender) -> Place:
     """The place of the first object of a study (of one patient as sent)."""
-    elsewhere = (
-        Study.select()
-        .where(Study.study_instance_uid == header.study_instance_uid, Study.sent_id != header.patient_id)
-        .first()
-    )
+    elsewhere = database.execute_sql(
+        "SELECT sent_id FROM study WHERE study_instance_uid = ? AND sent_id <> ? LIMIT 1",
+        (header.study_instance_uid, header.patient_id),
+    ).fetchone()
     if elsewhere is not None:
-        return Place(Match.UNRECONCILED, None, None, _("même étude déjà reçue sous le numéro %s") % elsewhere.sent_id)
+        return Place(Match.UNRECONCILED, None, None, _("même étude déjà reçue sous le numéro %s") % elsewhere[0])
     if header.conflicting:
         return Place(Match.UNRECONCILED, None, None, incoherence(header))
     step = step_of(header)
     if step is not None:
-        return _on_step(header, step)
+        return _on_step(kit, header, step)
     doubt = incoherence(header)
     if doubt or not sender.known:
         return Place(Match.UNRECONCILED, None, None, doubt or _("machine inconnue : %s") % sender.ae_title)
@@ -65,63 +58,43 @@ def find_place(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sende
 
 def step_of(header: ReceivedHeader) -> Any | None:
     """The exam that the identifiers of the object name, whatever its patient says."""
-    by_uid = _steps().where(RequestedProcedure.study_instance_uid == header.study_instance_uid)
-    if step := _best(by_uid, header):
+    if step := _best("r.study_instance_uid = ?", (header.study_instance_uid,), header):
         return step
-    if header.accession_number:
-        accession = header.accession_number.strip()
-        by_accession = _steps().where(
-            (ImagingServiceRequest.accession_number == accession)
-            | (ImagingServiceRequest.foreign_accession == accession)
-        )
-        if step := _best(by_accession, header):
-            return step
+    accession = header.accession_number.strip()
+    if accession and (
+        step := _best("q.accession_number = ? OR q.foreign_accession = ?", (accession, accession), header)
+    ):
+        return step
     if header.step_id and header.patient_id:
-        by_step = (
-            _steps()
-            .join(PatientIdentifier, on=(PatientIdentifier.patient == Step.patient))
-            .where(Step.scheduled_step_id == header.step_id, PatientIdentifier.value == header.patient_id)
-        )
-        day = header.study_date
-        if step := _best(by_step, header):
-            return step if not day or f"{step.day:%Y%m%d}" == day else None
+        bearer = "s.patient_id IN (SELECT patient_id FROM patient_identifier WHERE value = ?)"
+        step = _best(f"s.scheduled_step_id = ? AND {bearer}", (header.step_id, header.patient_id), header)
+        if step is not None and header.study_date in ("", f"{step.day:%Y%m%d}"):
+            return step
     return None
 
 
-def _steps() -> Any:
-    return (
-        Step.select(Step)
-        .join(RequestedProcedure, on=(Step.procedure == RequestedProcedure.id))
-        .join(ImagingServiceRequest, on=(RequestedProcedure.request == ImagingServiceRequest.id))
-        .switch(Step)
-    )
+_STEPS = (
+    "SELECT s.id, s.status, s.modality, s.scheduled_step_id FROM step s "
+    "JOIN requested_procedure r ON r.id = s.procedure_id JOIN imaging_service_request q ON q.id = r.request_id WHERE "
+)
 
 
-def _best(query: Any, header: ReceivedHeader) -> Any | None:
-    """Of several steps, the one of this modality that still waits; cancelled ones last."""
-    found = list(query.order_by(Step.id))
-    found.sort(
-        key=lambda s: (
-            s.status in (str(StepStatus.CANCELED), str(StepStatus.NO_SHOW)),
-            s.modality != header.modality,
-            s.scheduled_step_id != header.step_id,
-            s.id,
-        )
-    )
-    return found[0] if found else None
+def _best(condition: str, values: tuple[str, ...], header: ReceivedHeader) -> Any | None:
+    """Of several steps, the one of this modality that still waits; cancelled ones last. `condition` is our own SQL."""
+    found = database.execute_sql(_STEPS + condition, values).fetchall()
+    if not found:
+        return None
+    gone = (str(StepStatus.CANCELED), str(StepStatus.NO_SHOW))
+    best = min(found, key=lambda s: (s[1] in gone, s[2] != header.modality, s[3] != header.step_id, s[0]))
+    return step_row(best[0])
 
 
-def _on_step(header: ReceivedHeader, step: Any) -> Place:
+def _on_step(kit: Kit, header: ReceivedHeader, step: Any) -> Place:
     """The named exam, if the identity sent is that of its patient."""
-    patient = Patient.get_by_id(step.patient_id)
-    numbers = {i.value for i in PatientIdentifier.select().where(PatientIdentifier.patient == patient.id)}
-    numbers |= {
-        i.value
-        for i in PatientIdentifier.select()
-        .join(Patient, on=(PatientIdentifier.patient == Patient.id))
-        .where(Patient.merged_into == patient.id)
-    }
-    if header.patient_id not in numbers:
+    patient = current(step.patient_id)
+    assert patient is not None
+    bearer = by_identifier(header.patient_id) or by_identifier(header.patient_id, kit.config.site.authority)
+    if bearer is None or bearer.id != patient.id:
         return Place(
             Match.UNRECONCILED,
             None,
@@ -156,7 +129,7 @@ def _unscheduled(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sen
     request = create_request(
         unit, kit, patient, source="images", sender=sender.ae_title, foreign_accession=header.accession_number
     )
-    device = Device.get_or_none(Device.key == ae_key(sender.ae_title))
+    device = find(Device, key=ae_key(sender.ae_title))
     exam = Exam(f"HD-{header.modality or 'OT'}", label[:64], header.modality, (device.room,) if device else ())
     step = create_step(
         unit,

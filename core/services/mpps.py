@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import Conflict, NotFound
 from core.i18n import _
+from core.index.rows import insert
 from core.index.tables import PerformedStep, PerformedStepLink, Step
 from core.index.writer import Unit
 from core.model.people import Actor
@@ -37,7 +38,8 @@ class Mpps:
         def act(unit: Unit) -> None:
             if PerformedStep.get_or_none(PerformedStep.sop_instance_uid == facts.sop_instance_uid):
                 raise Conflict(_("Cette étape (MPPS) est déjà connue."))
-            performed = PerformedStep.create(
+            performed = insert(
+                PerformedStep,
                 sop_instance_uid=facts.sop_instance_uid,
                 status=facts.status,
                 calling_ae=facts.calling_ae,
@@ -51,7 +53,7 @@ class Mpps:
             )
             unit.audit(actor, "mpps_create", f"mpps:{facts.sop_instance_uid}", status=facts.status)
             for step in self._steps(unit, actor, facts):
-                PerformedStepLink.create(performed=performed.id, step=step.id)
+                insert(PerformedStepLink, performed=performed.id, step=step.id)
                 _move(unit, actor, step, facts)
 
         self._kit.index.writer.do(act)

@@ -11,6 +11,7 @@ from core.errors import BadInput, Conflict, NotFound
 from core.i18n import _
 from core.index.exam_lines import exam_line
 from core.index.patient_rows import current
+from core.index.rows import insert
 from core.index.tables import Exam as ExamRow
 from core.index.tables import ImagingServiceRequest, Patient, RequestedProcedure, Step
 from core.index.tables import Room as RoomRow
@@ -238,7 +239,8 @@ def create_request(unit: Unit, kit: Kit, patient: Any, **columns: Any) -> Any:
     """The row of a new imaging service request, with an accession number of ours."""
     year = kit.today().year
     number = columns.pop("accession_number", "") or accession(year, issue(f"accession:{year}"))
-    return ImagingServiceRequest.create(
+    return insert(
+        ImagingServiceRequest,
         patient=patient.id,
         accession_number=number,
         requested_at=columns.pop("requested_at", unit.now),
@@ -265,7 +267,8 @@ def create_step(
     """A requested procedure and its step, in the first state of `event`. Ids given to machines are ≤ 16 characters."""
     number = issue("procedure")
     procedure_id = procedure_id or f"P{number:07d}"
-    procedure = RequestedProcedure.create(
+    procedure = insert(
+        RequestedProcedure,
         request=request.id,
         procedure_id=procedure_id,
         study_instance_uid=study_instance_uid
@@ -275,7 +278,8 @@ def create_step(
     )
     status = StepStatus.STARTED if event is StepEvent.UNSCHEDULED_IMAGES else StepStatus.REQUESTED
     held = set(flags) | ({Flag.URGENT} if request.urgency != str(Urgency.NORMAL) else set())
-    step = Step.create(
+    step = insert(
+        Step,
         procedure=procedure.id,
         patient=patient.id,
         scheduled_step_id=scheduled_step_id or f"S{number:07d}",

@@ -19,6 +19,7 @@ from core.index.patient_rows import (
     patients_of,
     phone_key,
 )
+from core.index.rows import insert
 from core.index.tables import (
     ImagingServiceRequest,
     MergeRecord,
@@ -240,11 +241,15 @@ def create_patient(
         number = patient_number(prefix, issue("patient"))
         while PatientIdentifier.select().where(PatientIdentifier.value == number).exists():
             number = patient_number(prefix, issue("patient"))
-    row = Row.create(number=number, provisional=provisional, created_at=unit.now, **demographics_columns(who), **also)
+    row = insert(Row, number=number, provisional=provisional, created_at=unit.now, **demographics_columns(who), **also)
     own = Identifier(number, authority or kit.config.site.authority)
     for identifier in {own, *identifiers}:
-        PatientIdentifier.create(
-            patient=row.id, value=identifier.value, authority=identifier.authority, kind=identifier.kind
+        insert(
+            PatientIdentifier,
+            patient=row.id,
+            value=identifier.value,
+            authority=identifier.authority,
+            kind=identifier.kind,
         )
     unit.audit(actor, "register_patient", f"patient:{row.id}", row.id, number=number, reason=reason)
     unit.event(f"patient:{row.id}", row.id)
@@ -301,8 +306,14 @@ def merge_rows(unit: Unit, actor: Actor, survivor: Any, prior: Any, reason: str)
         moved[table._meta.table_name] = owned
     Row.update(merged_into=survivor.id).where(Row.id == prior.id).execute()
     show_identity(survivor)
-    MergeRecord.create(
-        prior=prior.id, survivor=survivor.id, at=unit.now, actor=actor.name, reason=reason, moved=json.dumps(moved)
+    insert(
+        MergeRecord,
+        prior=prior.id,
+        survivor=survivor.id,
+        at=unit.now,
+        actor=actor.name,
+        reason=reason,
+        moved=json.dumps(moved),
     )
     unit.audit(
         actor, "merge_patients", f"patient:{survivor.id}", survivor.id, prior=prior.number, moved=moved, reason=reason

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import Conflict
 from core.i18n import _
+from core.index.rows import insert
 from core.index.tables import ReportDraft, ReportLock
 from core.index.tables import ReportVersion as VersionRow
 from core.index.writer import Unit
@@ -64,7 +65,8 @@ def freeze(
     last = VersionRow.select(VersionRow.version).where(VersionRow.step == row.id).order_by(VersionRow.version.desc())
     draft = ReportDraft.get_or_none(ReportDraft.step == row.id)
     author = draft.author if draft else actor.name
-    version = VersionRow.create(
+    version = insert(
+        VersionRow,
         step=row.id,
         version=(last.first().version if last.exists() else 0) + 1,
         type=str(kind),

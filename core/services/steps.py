@@ -6,6 +6,7 @@ from typing import Any
 
 from core.errors import BadInput, NotFound
 from core.i18n import _
+from core.index.rows import find, insert
 from core.index.tables import Step, StepHistory
 from core.index.writer import Unit
 from core.model.people import Actor
@@ -27,7 +28,7 @@ AnyEvent = StepEvent | ReportEvent | DeliveryEvent
 
 def step_row(step_id: int) -> Any:
     """The row of an exam. Raises `NotFound`."""
-    row = Step.get_or_none(Step.id == step_id)
+    row = find(Step, id=step_id)
     if row is None:
         raise NotFound(_("Cet examen n'existe pas."))
     return row
@@ -124,7 +125,8 @@ def _write_history(
         ReportEvent: ("report", before.report, after.report),
         DeliveryEvent: ("delivery", before.delivery, after.delivery),
     }[type(event)]
-    StepHistory.create(
+    insert(
+        StepHistory,
         step=row.id,
         machine=machine,
         event=str(event),
