@@ -141,7 +141,8 @@ class Terminal(App[int]):
         try:
             await self._show(desk)
         except YelenError:
-            self.pop_screen()
+            await self.pop_screen()
+            self.follow(self.desk)
             raise
         finally:
             desk.working = False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from core.clock import Clock
-from core.errors import Unreachable
+from core.errors import Unreachable, YelenError
 from core.i18n import _
 from core.rpc import contract as c
 from core.rpc.client import ANSWER_SECONDS, Client
@@ -24,6 +25,7 @@ class Core:
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self.client, self.clock = client, clock
+        self._keys: dict[str, str] = {}
         self.on_slow: Callable[[bool], None] = lambda slow: None
 
     async def ask(self, call: c.Call[R]) -> R:
@@ -38,6 +40,19 @@ class Core:
             if loop.time() >= slow.when():
                 self.on_slow(False)
             slow.cancel()
+
+    async def once(self, act: str, call: Callable[[str], c.Call[R]]) -> R:
+        """A writing call with an idempotency key: after a lost answer, the same act again is the same act."""
+        key = self._keys.setdefault(act, secrets.token_hex(8))
+        try:
+            answer = await self.ask(call(key))
+        except Unreachable:
+            raise
+        except YelenError:
+            del self._keys[act]
+            raise
+        del self._keys[act]
+        return answer
 
     @property
     def zone(self) -> ZoneInfo:

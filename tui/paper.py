@@ -20,10 +20,10 @@ async def print_paper(desk: Desk, exam: ExamLine) -> str:
 
 
 async def print_label(desk: Desk, step_id: int) -> str:
-    await desk.core.ask(c.PrintLabel(step_id))
+    await desk.core.once(f"label {step_id}", lambda key: c.PrintLabel(step_id, idempotency_key=key))
     return _("Étiquette dans la file d'impression.")
 
 
 async def print_convocation(desk: Desk, step_id: int) -> str:
-    await desk.core.ask(c.PrintConvocation(step_id))
+    await desk.core.once(f"slip {step_id}", lambda key: c.PrintConvocation(step_id, idempotency_key=key))
     return _("Convocation dans la file d'impression.")

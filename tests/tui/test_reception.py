@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from core.model.step import StepStatus
 from core.rpc.server import RpcServer
 from tests.people.hospital import PIN, RECEPTION
@@ -178,3 +180,21 @@ def test_help_is_one_page_made_from_the_keys(reception: Terminal) -> None:
     assert "question d'identité" in reception.text
     reception.press("enter")
     assert "Filtre>" in reception.text
+
+
+def test_an_answer_that_never_comes_is_said_and_the_same_key_is_the_same_act(
+    department: Department, reception: Terminal
+) -> None:
+    gate = threading.Event()
+    writer = department.services.kit.index.writer
+    writer.submit(lambda _unit: gate.wait(60))
+    reception.press("f6", "enter")
+    reception.wait_for(" …")
+    reception.wait_for("Pas de réponse du serveur")
+    gate.set()
+    reception.wait_for("ARRIVE")
+    reception.press("f6", "f7", "enter")
+    reception.wait_for("Étiquette dans la file")
+    step = department.lines()[0].step_id
+    events = [h.event for h in department.services.scheduling.history(RECEPTION, step)]
+    assert events.count("PATIENT_ARRIVED") == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -196,7 +195,7 @@ class DayScreen(Desk):
         )  # fmt: skip
         if not await self.ask(YesNo(question)):
             raise BadInput(_("Arrivée non notée : vérifier nom, date de naissance et numéro."))
-        await self.core.ask(c.Arrive(exam.step_id, True, secrets.token_hex(8)))
+        await self.core.once(f"arrive {exam.step_id}", lambda key: c.Arrive(exam.step_id, True, key))
         await self._update(exam)
         self.say(_("Arrivé : %s") % exam.patient_name)
 

@@ -46,6 +46,7 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         self._fetch, self._text = fetch, text
         self.page: Page[R] = Page(key)
         self._ascii = ascii_only()
+        self._loads = 0
         self._shown: dict[int, tuple[str, Style]] = {}
 
     @property
@@ -67,15 +68,16 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         fetched = await self._fetch(self.page.top_of(index), self.page.height)
         if not fetched.rows and fetched.count:
             fetched = await self._fetch(self.page.top_of(fetched.count - 1), self.page.height)
+        self._loads += 1
         self.page.show(fetched, index)
         self._redraw(range(self.page.height))
 
     async def notice(self, changed: Collection[Hashable]) -> list[Hashable]:
         """Some rows changed: visible ones are redrawn in place, others counted; those that left the page are given."""
         while True:
-            top = self.page.top
-            fresh = await self._fetch(top, self.page.height)
-            if top == self.page.top:
+            loads = self._loads
+            fresh = await self._fetch(self.page.top, self.page.height)
+            if loads == self._loads:  # else the page was turned meanwhile, and this answer is about another one
                 break
         self._redraw(self.page.notice(fresh, changed))
         here = {self.page.key(row) for row in fresh.rows}
