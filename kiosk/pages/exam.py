@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from core.model.step import Flag
 from core.model.study import StudyLine
 from core.model.worklist import ExamLine
+from core.services.access import may_see_exam
 from kiosk import live
 from kiosk.fragments import render
 from kiosk.surroundings import actor, services
@@ -61,4 +62,6 @@ def sheets(study: StudyLine) -> list[Sheet]:
 
 
 def others(line: ExamLine) -> list[ExamLine]:
-    return [o for o in services().patients.exams(actor(), line.patient_id) if o.step_id != line.step_id]
+    """The patient's other exams that this person may open."""
+    found = services().patients.exams(actor(), line.patient_id)
+    return [other for other in found if other.step_id != line.step_id and may_see_exam(actor(), other)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from core.errors import NotAllowed
 from core.i18n import _
 from core.model.step import Flag
 from core.model.study import Match
 from core.model.worklist import ExamLine
 from kiosk import live
-from kiosk.access import go
+from kiosk.access import go, is_reader
 from kiosk.fragments import render
 from kiosk.surroundings import actor, services
 
@@ -18,6 +19,8 @@ door = Blueprint("reading", __name__)
 
 @door.get("/lecture")
 def page() -> Response:
+    if not is_reader(actor()):
+        raise NotAllowed(_("Votre rôle ne permet pas cet acte."))
     now = live.watch(("reading", "alarm", "studies"))
     if now.is_unchanged():
         return live.unchanged()

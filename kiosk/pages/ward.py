@@ -8,10 +8,11 @@ from datetime import date, timedelta
 from flask import Blueprint, Response, redirect, request, url_for
 
 from core.i18n import _
-from core.model.people import Actor, Role
+from core.model.people import Actor
 from core.model.query import DayFilter
 from core.model.step import Flag
 from core.model.worklist import ExamLine, WorklistStatus
+from core.services.access import DEPARTMENT
 from kiosk import live
 from kiosk.access import is_reader
 from kiosk.fragments import render
@@ -51,8 +52,12 @@ def chosen_day(text: str) -> date | None:
 
 
 def ward_of(person: Actor) -> str:
-    """Clinicians see their ward; the department's own people see every ward."""
-    return person.ward if person.is_any(Role.CLINICIAN) else ""
+    """The department's own people see every ward; others see theirs."""
+    return "" if sees_all(person) else person.ward
+
+
+def sees_all(person: Actor) -> bool:
+    return person.is_any(*DEPARTMENT)
 
 
 def topics(person: Actor, day: date, now: bool) -> list[str]:
@@ -68,6 +73,8 @@ def days(person: Actor, day: date, now: bool) -> list[date]:
 
 def lines_of(person: Actor, day: date, now: bool) -> Iterable[ExamLine]:
     """The day's exams; for a ward also those of the last days that are still open or unread."""
+    if not sees_all(person) and not person.ward:
+        return
     for each in days(person, day, now):
         found = services().scheduling.day_page(person, DayFilter(each, ward=ward_of(person)), 0, MOST)
         yield from (line for line in found.lines if each == day or line.status not in OVER)

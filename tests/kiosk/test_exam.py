@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.model.order import OrderDraft
 from core.services import Services
 from tests.kiosk.exams import Exams
 from tests.kiosk.person import Person
@@ -27,9 +28,19 @@ def test_images_and_report_are_one_click_away(clinician: Person, exams: Exams) -
     assert clinician.click("Lire le compte rendu").path == f"/cr/{step}"
 
 
-def test_earlier_exams_of_the_same_child_are_listed(clinician: Person, exams: Exams, services: Services) -> None:
+def test_earlier_exams_of_the_same_child_are_listed_within_the_right_of_the_reader(
+    clinician: Person, radiologist: Person, exams: Exams, services: Services
+) -> None:
     step = exams.ordered()
-    assert "Autres examens" not in clinician.see(f"/examen/{step}")
+    patient = services.scheduling.line(RECEPTION, step).patient_id
+    mine = OrderDraft(patient, "ECHO-ABDO", "Dr TRAORE", "douleurs", ward="URG")
+    theirs = OrderDraft(patient, "IRM-CRANE", "Dr ZONGO", "crises", ward="PED")
+    for draft in (mine, theirs):
+        services.orders.place(RECEPTION, draft)
+    page = clinician.see(f"/examen/{step}")
+    assert page.before("Autres examens", "ECHO ABDO")
+    assert "IRM CRANE" not in page
+    assert radiologist.see(f"/examen/{step}").before("Autres examens", "IRM CRANE")
 
 
 def test_another_ward_gets_404_as_for_no_exam_at_all(other_ward: Person, exams: Exams) -> None:

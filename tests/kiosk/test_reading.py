@@ -73,5 +73,8 @@ def test_images_that_contradict_their_request_are_reached_under_the_overlay(radi
 
 def test_a_clinician_does_not_take_exams_to_read(clinician: Person, exams: Exams) -> None:
     step = exams.to_read()
+    assert clinician.see("/lecture").status == 403
+    assert "OUÉDRAOGO" not in clinician.page
+    clinician.see("/")
     form = clinician.page.form_with("Verrouiller")
     assert clinician.client.post(f"/lecture/{step}/ouvrir", data=form.fields).status_code == 403

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from core.clock import SetClock
+from core.model.people import Role, User
 from core.services import Services
 from tests.kiosk.exams import Exams
 from tests.kiosk.person import Person, text_of
-from tests.people.hospital import RECEPTION, TECHNOLOGIST
+from tests.people.hospital import ADMIN, PASSWORD, PIN, RECEPTION, TECHNOLOGIST
 
 POLL = {"HX-Request": "true"}
 
@@ -115,6 +116,12 @@ def test_technologists_see_every_ward(log_in, exams: Exams, services: Services) 
     assert "OUÉDRAOGO" in page
     assert "KABORÉ" in page
     assert "PED" in page
+
+
+def test_a_clinician_without_a_ward_sees_no_list(stranger: Person, exams: Exams, services: Services) -> None:
+    exams.ordered()
+    services.people.add_user(ADMIN, User("cl0", "Dr Sans Service", frozenset({Role.CLINICIAN})), PASSWORD, PIN)
+    assert "Aucun examen." in stranger.log_in("cl0", PASSWORD)
 
 
 def test_nonsense_in_the_day_is_today(clinician: Person) -> None:
