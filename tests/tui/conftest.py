@@ -115,8 +115,7 @@ def post(department: Department) -> Iterator[Post]:
             terminal = opened.enter_context(Terminal(argv, **how))
             terminal.boot = terminal.wait_for("Identifiant")
             if login:
-                terminal.press(login, "enter")
-                terminal.write(PASSWORD.encode() + b"\r")
+                terminal.write(f"{login}\r{PASSWORD}\r".encode())
                 terminal.opening = terminal.wait_for("page 1/")
             return terminal
 

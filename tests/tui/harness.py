@@ -16,6 +16,8 @@ from types import TracebackType
 import pyte
 
 DEADLINE = 20.0  # seconds; only against hanging
+QUIET = 0.12  # seconds: the burst that answers a key is over
+BUDGET_QUIET = 0.25  # seconds, where bytes are counted
 
 KEYS = {
     "down": b"\x1b[B",
@@ -90,10 +92,14 @@ class Terminal:
         while data:
             data = data[os.write(self.fd, data[:1024]) :]
 
-    def press(self, *keys: str) -> bytes:
-        """Keys by name, or text as it is typed, in one write; what came back until all was quiet."""
+    def press(self, *keys: str, quiet: float = QUIET) -> bytes:
+        """Keys by name, or text as it is typed, in one write; what came back, until all is quiet."""
         self.write(b"".join(KEYS.get(key, key.encode()) for key in keys))
-        return self.read_until_quiet()
+        first = self._read(DEADLINE)
+        if not first:
+            raise AssertionError(f"no answer to {keys}\n" + self.text)
+        self._draw(first)
+        return first + self.read_until_quiet(quiet)
 
     def _read(self, seconds: float) -> bytes | None:
         if not select.select([self.fd], [], [], seconds)[0]:
@@ -109,8 +115,8 @@ class Terminal:
             data = data.replace(query, b"")
         self._stream.feed(data)
 
-    def read_until_quiet(self, quiet: float = 0.25) -> bytes:
-        """Everything until nothing comes for `quiet` seconds."""
+    def read_until_quiet(self, quiet: float = BUDGET_QUIET) -> bytes:
+        """Everything until nothing comes for `quiet` seconds; nothing at all when nothing was to come."""
         seen = bytearray()
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
@@ -134,7 +140,7 @@ class Terminal:
                 raise AssertionError(f"never came: {what}\n" + self.text)
             seen += data
             self._draw(data)
-        return bytes(seen) + self.read_until_quiet()
+        return bytes(seen) + self.read_until_quiet(QUIET)
 
     @property
     def text(self) -> str:

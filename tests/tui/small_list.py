@@ -1,6 +1,6 @@
 """A small real program with nothing but a virtual list: `python -m tests.tui.small_list COUNT`.
 
-It counts the fetched rows in its last line; a line on standard input is not read: `c` changes the third row, `x` adds.
+`c` changes the third row, `h` a row that is not on the page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Item:
 
 
 class SmallList(App[None]):
-    """Rows are made on demand; `c` changes row 2, `x` adds a row, `h` changes a row far away."""
+    """Rows are made on demand."""
 
     CSS = "Screen { layout: vertical; }"
 

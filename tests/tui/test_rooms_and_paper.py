@@ -28,9 +28,8 @@ def test_f6_begins_and_ends_an_exam_with_its_dose_and_f9_sends_it_to_be_read(
     terminal.press("f6", "enter")
     terminal.wait_for("F6 = TERMINER")
     assert department.line(step).state.step is StepStatus.STARTED
-    terminal.press("f6")
-    terminal.press("enter", "enter", "enter")
-    assert "La dose est demandée pour un scanner" in terminal.row(22)
+    terminal.press("f6", "enter", "enter", "enter")
+    terminal.wait_for("La dose est demandée pour un scanner")
     terminal.press("301", "tab", "18,4", "tab", "enter")
     terminal.wait_for("PDL 301 mGy.cm, CTDIvol 18,4 mGy")
     assert department.line(step).state.step is StepStatus.COMPLETED
@@ -46,7 +45,7 @@ def test_interrupting_asks_why(department: Department, post: Post) -> None:
     department.services.scheduling.arrive(RECEPTION, step)
     terminal = in_the_scanner_room(post)
     terminal.press("delete")
-    assert "Impossible maintenant : l'examen est « accueil »." in terminal.row(22)
+    terminal.wait_for("Impossible maintenant : l'examen est « accueil ».")
     terminal.press("f6", "enter")
     terminal.wait_for("F6 = TERMINER")
     terminal.press("delete", "enfant agité", "enter")

@@ -9,14 +9,18 @@ import pytest
 
 from tests.tui.harness import Terminal
 
+COUNT = 100_000
 
-@pytest.fixture(params=[200, 100_000])
+
+@pytest.fixture
 def small_list(request: pytest.FixtureRequest) -> Iterator[Terminal]:
-    with Terminal([sys.executable, "-m", "tests.tui.small_list", str(request.param)]) as terminal:
+    count = getattr(request, "param", COUNT)
+    with Terminal([sys.executable, "-m", "tests.tui.small_list", str(count)]) as terminal:
         terminal.boot = terminal.wait_for("CDG0000023")
         yield terminal
 
 
+@pytest.mark.parametrize("small_list", [200, COUNT], indirect=True)
 def test_the_list_stays_within_its_byte_budgets_whatever_its_length(small_list: Terminal) -> None:
     assert len(small_list.boot) <= 10_000
     assert small_list.reversed_rows() == [0]
@@ -43,11 +47,8 @@ def test_leaving_the_page_flips_it_instead_of_scrolling(small_list: Terminal) ->
     assert small_list.reversed_rows() == [23]
 
 
-def test_a_change_out_of_sight_sends_no_byte(small_list: Terminal) -> None:
-    assert small_list.press("h") == b""
-
-
-def test_an_idle_list_sends_no_byte(small_list: Terminal) -> None:
+def test_a_change_out_of_sight_and_time_passing_send_no_byte(small_list: Terminal) -> None:
+    small_list.write(b"h")
     assert small_list.read_until_quiet(quiet=1.5) == b""
 
 
@@ -56,4 +57,4 @@ def test_home_and_end_reach_both_ends(small_list: Terminal) -> None:
     last = small_list.text.strip().splitlines()[-1]
     small_list.press("home")
     assert "CDG0000000" in small_list.row(0)
-    assert "CDG0000199" in last or "CDG0099999" in last
+    assert "CDG0099999" in last

@@ -141,7 +141,7 @@ class Desk(Screen[None]):
             self._rest = None
         self.draw_title()
         self._show("head", self.head())
-        self._show("lower", self._question(self.prompt) if self.prompt else self.lower())
+        self._show("lower", self._question(self.prompt) if self.prompt else self._lower())
         if self.has_class("wide"):
             self._show("pane", [_paned(line) for line in self.pane()] + [" |"] * 60)
         if self.has_class("small"):
@@ -155,9 +155,21 @@ class Desk(Screen[None]):
         lines = prompt.lines()
         return ["-" * 80, *lines] if len(lines) < self.lower_rows else lines
 
+    def _lower(self) -> list[Line]:
+        """The lower lines; a sentence too long for the status line begins on the last of them."""
+        lines, sentence = list(self.lower()), self._sentence()
+        if len(sentence) > 1 and self.lower_rows:
+            lines = [*lines[: self.lower_rows - 1], *[""] * (self.lower_rows - 1 - len(lines)), sentence[0]]
+        return lines
+
+    def _sentence(self) -> list[str]:
+        """The notice in one or two lines."""
+        width = self.app.size.width - 1
+        return [" " + line for line in wrap(self.notice, width)][:2] if cell_len(self.notice) > width else [self.notice]
+
     def draw_status(self) -> None:
         """The status line and the footer."""
-        text = " …" if self.slow else self.prompt.status() if self.prompt else self.notice or self.status()
+        text = " …" if self.slow else self.prompt.status() if self.prompt else self._sentence()[-1] or self.status()
         self._footer = "" if self.prompt else keys.footer(self.kind, self.app.size.width, self.impossible())
         self._show("foot", [text, self._footer])
 
@@ -169,7 +181,7 @@ class Desk(Screen[None]):
 
     def draw_soon(self) -> None:
         """The cursor moved: the place at once, the rest when it rests."""
-        self._show("foot", [self.notice or self.status(), self._footer])
+        self._show("foot", [self._sentence()[-1] or self.status(), self._footer])
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(REST_SECONDS, self._rested)
