@@ -5,6 +5,7 @@ Each has a line in `install/verbs.py`.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -134,6 +135,37 @@ class Imported(msgspec.Struct, frozen=True):
 
     lines: tuple[str, ...]
     refused: int = 0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Somebody who called and was not let in, or spoke nonsense. why: French; times: how often, the last at `at`."""
+
+    door: str
+    ae_title: str
+    address: str
+    why: str
+    times: int
+    at: datetime
+
+
+class RefusedCallers(Call[tuple[Refused, ...]], frozen=True):
+    method: ClassVar[str] = "devices.attempts"
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """Bytes kept in quarantine. why: French; patient, ae_title: as sent; path: in the data folder."""
+
+    id: int
+    at: datetime
+    ae_title: str
+    patient: str
+    why: str
+    detail: str
+    path: str
+
+
+class Quarantined(Call[tuple[SetAside, ...]], frozen=True):
+    method: ClassVar[str] = "ingest.quarantine"
 
 
 class Import(Call[Imported], frozen=True):

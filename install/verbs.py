@@ -43,6 +43,8 @@ ADMINISTRATION: Verbs = {
     c.RemovePrinter: lambda s, a, p: s.printing.remove_printer(a, p.name),
     c.ProbeDevice: lambda s, a, p: _probed(s.devices.probe(a, p.ae_title)),
     c.Reindex: lambda s, a, _p: reindex(s, a),
+    c.RefusedCallers: lambda s, a, _p: refused_callers(s, a),
+    c.Quarantined: lambda s, a, _p: quarantined(s, a),
 }
 
 
@@ -101,3 +103,35 @@ def import_media(services: Services, actor: Actor, path: Path) -> c.Imported:
     assert services.ports.read_header is not None
     report = MediaImport(services, services.ports.read_header).run(actor, path)
     return c.Imported(tuple(report.lines()), len(report.quarantined) + len(report.unreadable))
+
+
+def refused_callers(services: Services, actor: Actor) -> tuple[c.Refused, ...]:
+    """The newest first."""
+    return tuple(
+        c.Refused(a.door, a.ae_title, a.address, _why_refused(a.result), a.times, a.at)
+        for a in services.devices.attempts(actor)
+    )
+
+
+def _why_refused(result: str) -> str:
+    """The door's note in French; an unknown note as it is."""
+    words = {
+        "association-rejected": _("refusé : titre AE ou adresse inconnus"),
+        "connection-refused": _("refusé : trop de connexions muettes"),
+        "no-association-request": _("n'a rien dit"),
+        "not-dicom": _("ne parle pas DICOM"),
+        "association-aborted": _("coupé : règle du protocole rompue"),
+        "unknown sender": _("refusé : expéditeur non déclaré"),
+        "junk": _("ne parle pas HL7"),
+        "no-msh": _("message sans en-tête MSH"),
+        "frame-too-long": _("message trop long"),
+    }
+    return words.get(result.partition(":")[0], result)
+
+
+def quarantined(services: Services, actor: Actor) -> tuple[c.SetAside, ...]:
+    """What waits for a person, the newest first."""
+    return tuple(
+        c.SetAside(q.id, q.received_at, q.calling_ae, q.patient_hint, q.sentence, q.detail, q.path)
+        for q in services.ingest.quarantine(actor)
+    )

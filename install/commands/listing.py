@@ -10,6 +10,7 @@ from core.clock import SystemClock
 from core.i18n import _
 from core.model.query import DayFilter
 from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
+from install.calls import Quarantined, RefusedCallers
 from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import reach
@@ -63,11 +64,43 @@ def prints(place: Place, text: bool) -> None:
     )
 
 
+@listing.command(help="Ce qui a été mis de côté : illisible, ou contraire à un fichier déjà reçu.")
+@click.option("--text", is_flag=True, help="tabulations, sans titre")
+@with_place
+def quarantine(place: Place, text: bool) -> None:
+    zone = place.config().site.timezone
+    with reach(place) as box:
+        kept = box.ask(Quarantined())
+    show(
+        (_("N°"), _("REÇU"), _("MACHINE"), _("PATIENT"), _("RAISON"), _("FICHIER")),
+        [(q.id, _moment(q.at, zone), q.ae_title, q.patient, q.why, q.path) for q in kept],
+        text,
+    )
+
+
+@listing.command(help="Qui a été refusé à une porte : machines inconnues, expéditeurs non déclarés.")
+@click.option("--text", is_flag=True, help="tabulations, sans titre")
+@with_place
+def refused(place: Place, text: bool) -> None:
+    zone = place.config().site.timezone
+    with reach(place) as box:
+        callers = box.ask(RefusedCallers())
+    show(
+        (_("PORTE"), _("TITRE AE"), _("ADRESSE"), _("RAISON"), _("FOIS"), _("DERNIÈRE")),
+        [(r.door, r.ae_title, r.address, r.why, r.times, _moment(r.at, zone)) for r in callers],
+        text,
+    )
+
+
 def _date(text: str, zone: tzinfo) -> date:
     try:
         return date.fromisoformat(text) if text else SystemClock().now().astimezone(zone).date()
     except ValueError:
         raise click.BadParameter(_("« %s » n'est pas une date AAAA-MM-JJ") % text) from None
+
+
+def _moment(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%d/%m %H:%M")
 
 
 def _hour(moment: datetime | None, zone: tzinfo) -> str:
