@@ -82,10 +82,14 @@ class DayScreen(Desk):
 
     def lower(self) -> Sequence[Line]:
         exam = self.list.current
-        return ["-" * 80, *(exams.detail(self.core, exam) if exam else [_("Aucun examen.")])]
+        if exam is None:
+            return ["-" * 80, _("Aucun examen.") if self.list.page.known else ""]
+        return ["-" * 80, *exams.detail(self.core, exam)]
 
     def status(self) -> str:
         page = self.list.page
+        if not page.known:
+            return " " + _("Lecture de la liste…")
         place = page.cursor + 1 if page.count else 0
         pages = _("page %d/%d") % (page.number, page.pages)
         text = f" {place}/{page.count}  {pages}   " + _("PgPréc/PgSuiv   Entrée = ouvrir")

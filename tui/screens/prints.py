@@ -99,7 +99,7 @@ class PrintsScreen(Desk):
     def lower(self) -> Sequence[Line]:
         job = self.list.current
         if job is None:
-            return ["-" * 80, _("Aucun travail.")]
+            return ["-" * 80, _("Aucun travail.") if self.list.page.known else ""]
         preview = f"{job.paper.word} {job.id} : {safe(job.patient)}  {safe(job.title)}"
         again = f" — {_('reprise à')} {self.core.hour(job.next_at)}" if job.next_at else ""
         return ["-" * 80, preview, (_("Dit par l'imprimante : %s") % safe(job.reason) + again) if job.reason else ""]

@@ -97,7 +97,8 @@ class RoomScreen(Desk):
 
     def head(self) -> Sequence[Line]:
         exam = self.list.current
-        block: list[Line] = [_("Aucun examen dans cette salle aujourd'hui.")] if exam is None else self._block(exam)
+        nothing = _("Aucun examen dans cette salle aujourd'hui.") if self.list.page.known else ""
+        block = [nothing] if exam is None else self._block(exam)
         return [*block, *[""] * (6 - len(block)), "-" * 80, self.list.heading(), "-" * 80]
 
     def _block(self, exam: ExamLine) -> list[Line]:

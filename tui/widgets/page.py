@@ -33,6 +33,7 @@ class Page(Generic[R]):
         self.top = 0
         self.count = 0
         self.cursor = 0
+        self.known = False  # whether a first page was read
         self.rows: list[R] = []
         self.gone: set[Hashable] = set()
         self.pending: set[Hashable] = set()
@@ -74,6 +75,7 @@ class Page(Generic[R]):
 
     def show(self, fetched: Fetched[R], cursor: int) -> None:
         """A page as the core knows it now. The cursor stays inside the list."""
+        self.known = True
         self.top, self.count = fetched.top, fetched.count
         self.rows = list(fetched.rows)[: self.height]
         self.cursor = max(0, min(cursor, self.count - 1))
