@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from install.doors import Plan
 from install.house import House
-from install.wiring import dicom, hl7, printing, rpc, timers, web
+from install.wiring import dicom, hl7, printing, replica, rpc, timers, web
 
 
 def plans(house: House) -> list[Plan]:
@@ -12,6 +12,7 @@ def plans(house: House) -> list[Plan]:
         hl7.plan_out(house),
         printing.plan(house),
         timers.plan(house),
+        replica.plan(house),
         rpc.plan(house),
         web.plan(house),
         hl7.plan_in(house),

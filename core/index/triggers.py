@@ -29,11 +29,13 @@ def blob_columns(table: type[Table]) -> frozenset[str]:
 def row_image(table: type[Table], row: str) -> str:
     """SQL expression: the JSON image of `row` (`NEW`, `OLD` or a table alias)."""
     blobs = blob_columns(table)
-    pairs = (
-        f"'{c}', {'hex' if c in blobs else ''}({row}.{quoted(c)})" if c in blobs else f"'{c}', {row}.{quoted(c)}"
-        for c in columns(table)
-    )
+    pairs = (f"'{c}', {_hexed(row, c) if c in blobs else f'{row}.{quoted(c)}'}" for c in columns(table))
     return f"json_object({', '.join(pairs)})"
+
+
+def _hexed(row: str, column: str) -> str:
+    """Bytes as hexadecimal text; NULL stays NULL, which `hex` alone would turn into no bytes."""
+    return f"CASE WHEN {row}.{quoted(column)} IS NOT NULL THEN hex({row}.{quoted(column)}) END"
 
 
 def quoted(name: str) -> str:

@@ -1,1 +1,1 @@
-""""""
+"""The second building: what changed here is journalled, shipped by rsync, applied there, and proved equal."""

@@ -384,6 +384,7 @@ def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
         laterality=header.laterality,
         station=header.station_name,
     )
+    unit.sql("UPDATE study SET series = series + 1 WHERE id = ?", (study_id,))
     return int(row.id)
 
 
