@@ -129,6 +129,7 @@ class Terminal(App[int]):
         finally:
             desk.working = False
             desk.draw()
+            desk.catch_up()
             self.keyboard.drain()
 
     # Screens.

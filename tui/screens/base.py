@@ -24,6 +24,7 @@ from tui.dialogs.prompt import Dismissed, Prompt
 from tui.stroke import Stroke
 from tui.widgets.cells import safe, wrap
 from tui.widgets.lines import BOLD, PLAIN, Line, Lines
+from tui.widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
     from core.rpc.contract import Change
@@ -133,6 +134,15 @@ class Desk(Screen[None]):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "small")
         self.set_class(self.has_pane and width >= WIDE, "wide")
         self.call_after_refresh(self.draw)
+
+    def on_virtual_list_resized(self) -> None:
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """A list whose height changed while a verb ran reads its page again."""
+        for shown in self.query(VirtualList):
+            if shown.needs_rows and not self.working:
+                self.verb(shown.load(shown.page.cursor))
 
     def draw(self) -> None:
         """Everything the screen says now; only what differs is sent."""

@@ -63,10 +63,6 @@ class DayScreen(Desk):
     async def changed(self, changes: tuple[c.Change, ...] | None) -> None:
         await self.list.apply(changes)
 
-    def on_virtual_list_resized(self) -> None:
-        if not self.working:
-            self.verb(self.prepare())
-
     # What is said.
 
     def title_text(self) -> str:

@@ -63,9 +63,6 @@ class OrderScreen(Desk):
     async def prepare(self) -> None:
         self.day = self.core.today()
 
-    async def on_virtual_list_resized(self) -> None:
-        await self.list.load(self.list.page.cursor)
-
     # What is said.
 
     def title_text(self) -> str:

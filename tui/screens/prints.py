@@ -64,10 +64,6 @@ class PrintsScreen(Desk):
     def topics(self) -> tuple[str, ...]:
         return ("print",)
 
-    def on_virtual_list_resized(self) -> None:
-        if not self.working:
-            self.verb(self.list.load(self.list.page.cursor))
-
     # What is said.
 
     def title_text(self) -> str:

@@ -85,10 +85,6 @@ class RoomScreen(Desk):
     def topics(self) -> tuple[str, ...]:
         return (f"room:{self.room}", f"day:{self.list.filter.day}", "study")
 
-    def on_virtual_list_resized(self) -> None:
-        if not self.working:
-            self.verb(self.list.load(self.list.page.cursor))
-
     # What is said.
 
     def title_text(self) -> str:

@@ -6,8 +6,10 @@ shown are in `tui.widgets.page`; here is only the painting.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from rich.cells import set_cell_size
@@ -24,6 +26,7 @@ from tui.widgets.page import Fetched, Page
 R = TypeVar("R")
 Fetch = Callable[[int, int], Awaitable[Fetched[R]]]
 
+LAYOUT_SECONDS = 1.0
 PLAIN = Style()
 CURSOR = Style(reverse=True)
 
@@ -46,6 +49,8 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         self._fetch, self._text = fetch, text
         self.page: Page[R] = Page(key)
         self._ascii = ascii_only()
+        self._sized = asyncio.Event()
+        self._loaded_height = 0
         self._loads = 0
         self._shown: dict[int, tuple[str, Style]] = {}
 
@@ -58,6 +63,18 @@ class VirtualList(Widget, Generic[R], can_focus=True):
         if self.size.height and self.size.height != self.page.height:
             self.page.height = self.size.height
             self.post_message(self.Resized())
+        if self.size.height:
+            self._sized.set()
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether the page was read for another height than the list has now."""
+        return self.page.known and self._loaded_height != self.page.height
+
+    async def _until_sized(self) -> None:
+        """The first page is asked once its height is known; a list that is hidden is not waited for."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._sized.wait(), LAYOUT_SECONDS)
 
     def move(self, index: int) -> None:
         """The cursor goes to a row of the page: two lines are redrawn."""
@@ -65,6 +82,8 @@ class VirtualList(Widget, Generic[R], can_focus=True):
 
     async def load(self, index: int) -> None:
         """The page that holds `index` is fetched, and the cursor goes there."""
+        await self._until_sized()
+        self._loaded_height = self.page.height
         fetched = await self._fetch(self.page.top_of(index), self.page.height)
         if not fetched.rows and fetched.count:
             fetched = await self._fetch(self.page.top_of(fetched.count - 1), self.page.height)
