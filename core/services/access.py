@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import NotFound
+from core.errors import NotAllowed, NotFound
 from core.i18n import _
 from core.index.tables import Step, Study
 from core.model.people import Actor, Role
@@ -23,11 +23,22 @@ DEPARTMENT = (
 )
 
 
+def require(actor: Actor, *roles: Role) -> None:
+    """Raises `NotAllowed` when the actor holds none of the roles; the box itself may always."""
+    if not actor.is_any(Role.SYSTEM, *roles):
+        raise NotAllowed(_("Votre rôle ne permet pas cet acte."))
+
+
 def may_see_exam(actor: Actor, step: Any) -> bool:
     """The department sees every exam; a clinician those of the own ward and those the own ward asked for."""
+    return may_see(actor, step.ward)
+
+
+def may_see(actor: Actor, ward: str) -> bool:
+    """Whether an exam asked for by this ward is this actor's business."""
     if actor.is_any(*DEPARTMENT):
         return True
-    return actor.is_any(Role.CLINICIAN) and bool(actor.ward) and step.ward == actor.ward
+    return actor.is_any(Role.CLINICIAN) and bool(actor.ward) and ward == actor.ward
 
 
 def check_exam(actor: Actor, step_id: int) -> Any:

@@ -15,7 +15,8 @@ from core.index.tables import Device as DeviceRow
 from core.index.tables import HisSender as SenderRow
 from core.index.writer import Unit
 from core.model.device import Destination, Device, HisSender, ae_key
-from core.model.people import Actor
+from core.model.people import Actor, Role
+from core.services.access import require
 from core.services.kit import Kit
 from core.services.ports import Ports
 
@@ -72,6 +73,8 @@ class Devices:
         return device if address in allowed else None
 
     def save(self, actor: Actor, device: Device) -> None:
+        """Declare a machine, or change its row. Raises `BadInput` for an impossible AE title (PS3.5 6.2)."""
+        require(actor, Role.ADMINISTRATOR)
         title = device.ae_title.strip()
         if not title or len(title) > 16 or not title.isascii() or not title.isprintable() or "\\" in title:
             raise BadInput(_("Titre AE : 1 à 16 caractères, sans accent ni barre inverse."), "ae_title")
@@ -87,6 +90,8 @@ class Devices:
         self._kit.act(actor, "save_device", act)
 
     def remove(self, actor: Actor, ae_title: str) -> None:
+        require(actor, Role.ADMINISTRATOR)
+
         def act(unit: Unit) -> None:
             if not DeviceRow.delete().where(DeviceRow.key == ae_key(ae_title)).execute():
                 raise NotFound(_("Aucune machine %s.") % ae_title)
@@ -181,6 +186,7 @@ class Devices:
         self._remove_row(actor, DestinationRow, name, f"destination:{name}")
 
     def _save_row(self, actor: Actor, table: Any, value: Any, what: str) -> None:
+        require(actor, Role.ADMINISTRATOR)
         if not value.name.strip():
             raise Conflict(_("Un nom est demandé."))
 
@@ -193,6 +199,8 @@ class Devices:
         self._kit.act(actor, "save", act)
 
     def _remove_row(self, actor: Actor, table: Any, name: str, what: str) -> None:
+        require(actor, Role.ADMINISTRATOR)
+
         def act(unit: Unit) -> None:
             if not table.delete().where(table.name == name).execute():
                 raise NotFound(_("Rien de ce nom : %s.") % name)

@@ -19,7 +19,8 @@ from core.index.tables import Inbox
 from core.index.writer import Unit
 from core.model.device import HisSender
 from core.model.his import AdtKind, Applied, HisMessage, InboxState
-from core.model.people import Actor
+from core.model.people import Actor, Role
+from core.services.access import require
 from core.services.devices import Devices
 from core.services.his_adt import apply_merge, upsert
 from core.services.his_orders import apply_orders
@@ -79,6 +80,7 @@ class His:
         self._devices.attempt("hl7", "", actor.origin.rpartition("@")[2] or actor.origin, what)
 
     def messages(self, actor: Actor, limit: int = 100) -> list[MessageLine]:
+        require(actor, Role.ADMINISTRATOR)
         rows = Inbox.select().order_by(Inbox.id.desc()).limit(limit)
         return [
             MessageLine(

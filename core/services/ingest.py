@@ -26,6 +26,7 @@ from core.model.people import Actor, Role
 from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Stored, StoreOutcome
 from core.model.step import Flag, ReportStatus, StepEvent, StepStatus
 from core.model.study import Match
+from core.services.access import require
 from core.services.kit import Kit
 from core.services.matching import Place, find_place
 from core.services.patients import show_identity
@@ -279,6 +280,7 @@ class Ingest:
             sent_sex=header.patient_sex,
             patient=place.patient.id if place.patient else None,
             step=place.step.id if place.step else None,
+            suspect_step_id=place.suspect.id if place.suspect else None,
             match=str(place.match),
             why=place.why,
             folder=stored.path.rpartition("/")[0],
@@ -310,6 +312,7 @@ class Ingest:
 
     def quarantine(self, actor: Actor) -> list[QuarantineLine]:
         """What waits outside the archive for a person."""
+        require(actor, Role.TECHNOLOGIST, Role.LEAD_TECHNOLOGIST, Role.IDENTITY_OFFICER, Role.ADMINISTRATOR)
         rows = Quarantine.select().where(Quarantine.settled_at.is_null()).order_by(Quarantine.id.desc()).limit(500)
         return [
             QuarantineLine(
@@ -406,6 +409,8 @@ def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
         )
         unit.audit(actor, "unreconciled", f"study:{study.id}", why=place.why)
         unit.event("alarm", "unreconciled")
+        if place.suspect is not None:
+            flag(unit, place.suspect, Flag.IDENTITY_DOUBTFUL)
     elif place.patient is not None:
         show_identity(place.patient)
     unit.event("studies", study.id)

@@ -29,12 +29,16 @@ from core.services.steps import step_row
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a new study hangs. patient and step are rows, or None under the overlay."""
+    """Where a new study hangs. patient and step are rows, or None under the overlay.
+
+    suspect: the exam that the object named although its identity is another's.
+    """
 
     match: Match
     patient: Any | None
     step: Any | None
     why: str = ""
+    suspect: Any | None = None
 
 
 def find_place(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sender: Sender) -> Place:
@@ -100,9 +104,10 @@ def _on_step(kit: Kit, header: ReceivedHeader, step: Any) -> Place:
             None,
             None,
             _("numéro de patient « %s » différent de celui de la demande (%s)") % (header.patient_id, patient.number),
+            step,
         )
     if why := contradiction(header, demographics_of(patient)):
-        return Place(Match.UNRECONCILED, None, None, why)
+        return Place(Match.UNRECONCILED, None, None, why, step)
     return Place(Match.MATCHED, patient, step)
 
 

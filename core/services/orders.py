@@ -20,8 +20,9 @@ from core.model.identifiers import accession, derived_uid
 from core.model.names import clean, display_name, fold
 from core.model.order import Exam, OrderDraft, Room, Slot, Urgency
 from core.model.people import Actor, Role
-from core.model.step import Flag, StepEvent, StepStatus
+from core.model.step import ExamState, Flag, StepEvent, StepStatus, check_right
 from core.model.worklist import ExamLine
+from core.services.access import require
 from core.services.kit import Kit, done_before, issue, remember
 from core.services.steps import advance, begin, change, step_row
 
@@ -63,6 +64,7 @@ class Orders:
         return [room_of(r) for r in RoomRow.select().order_by(RoomRow.code)]
 
     def save_exam(self, actor: Actor, exam: Exam) -> None:
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
         if not exam.code.strip() or not exam.label.strip():
             raise BadInput(_("Un examen a un code et un libellé."), "code")
 
@@ -73,6 +75,8 @@ class Orders:
         self._kit.act(actor, "save_exam", act)
 
     def remove_exam(self, actor: Actor, code: str) -> None:
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
+
         def act(unit: Unit) -> None:
             if not ExamRow.delete().where(ExamRow.code == code).execute():
                 raise NotFound(_("Aucun examen de code %s.") % code)
@@ -81,6 +85,7 @@ class Orders:
         self._kit.act(actor, "remove_exam", act)
 
     def save_room(self, actor: Actor, room: Room) -> None:
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
         if not room.code.strip():
             raise BadInput(_("Une salle a un code."), "code")
 
@@ -91,6 +96,8 @@ class Orders:
         self._kit.act(actor, "save_room", act)
 
     def remove_room(self, actor: Actor, code: str) -> None:
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
+
         def act(unit: Unit) -> None:
             if not RoomRow.delete().where(RoomRow.code == code).execute():
                 raise NotFound(_("Aucune salle de code %s.") % code)
@@ -164,6 +171,7 @@ class Orders:
 
         Raises `BadInput` without prescriber or indication, `NotFound`, `Conflict` when the slot is taken.
         """
+        check_right(ExamState(), StepEvent.ORDER_RECEIVED, actor.roles)
         if not clean(draft.prescriber):
             raise BadInput(_("Le demandeur (prescripteur) manque."), "prescriber")
         if not clean(draft.indication):

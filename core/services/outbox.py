@@ -14,7 +14,8 @@ from core.index.tables import ImagingServiceRequest, Outbox, ReportVersion, Requ
 from core.index.writer import Unit
 from core.model.device import Destination
 from core.model.outbox import Letter, LetterLine, ReportFacts
-from core.model.people import Actor
+from core.model.people import Actor, Role
+from core.services.access import require
 from core.services.delivery import of_outbox
 from core.services.devices import Devices
 from core.services.kit import Kit
@@ -80,6 +81,7 @@ class OutboxService:
     # Dead letters
 
     def letters(self, actor: Actor, limit: int = 100) -> list[LetterLine]:
+        require(actor, Role.ADMINISTRATOR)
         rows = Outbox.select().order_by(Outbox.id.desc()).limit(limit)
         return [
             LetterLine(
@@ -97,6 +99,7 @@ class OutboxService:
         self._person(actor, letter_id, reason, "ABANDONED", "ABANDONED")
 
     def _person(self, actor: Actor, letter_id: int, reason: str, state: str, delivery: str) -> None:
+        require(actor, Role.ADMINISTRATOR)
         if not reason.strip():
             raise BadInput(_("Un motif est demandé."), "reason")
 

@@ -38,6 +38,7 @@ from core.model.names import fold, person_name, phonetic_key
 from core.model.patient import Candidate, Demographics, Patient
 from core.model.people import Actor, Role
 from core.model.worklist import ExamLine
+from core.services.access import may_see
 from core.services.kit import Kit, done_before, issue, remember
 
 MOVED_BY_MERGE: tuple[type[Table], ...] = (Visit, ImagingServiceRequest, Step, Study)
@@ -150,11 +151,13 @@ class Patients:
         return self._kit.act(actor, "correct_patient", act)
 
     def exams(self, actor: Actor, patient_id: int) -> list[ExamLine]:
-        """Every exam of a patient, newest first."""
+        """Every exam of a patient that this actor may see, newest first."""
         row = current(patient_id)
         if row is None:
             raise NotFound(_("Ce patient n'existe pas."))
-        return exam_lines(Step.patient == row.id, (Step.day.desc(), Step.id.desc()))
+        return [
+            e for e in exam_lines(Step.patient == row.id, (Step.day.desc(), Step.id.desc())) if may_see(actor, e.ward)
+        ]
 
     def merge(self, actor: Actor, survivor_id: int, prior_id: int, reason: str) -> None:
         """Everything of `prior` moves to `survivor`; its number goes on finding the patient. `unmerge` undoes it."""

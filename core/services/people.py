@@ -17,6 +17,7 @@ from core.index.tables import Account
 from core.index.tables import Session as SessionRow
 from core.index.writer import Unit
 from core.model.people import Actor, Role, User
+from core.services.access import require
 from core.services.kit import Kit
 
 PIN_FAULTS = 5
@@ -88,6 +89,7 @@ class People:
 
     def add_user(self, actor: Actor, user: User, password: str, pin: str = "") -> None:
         """A new account. Raises `Conflict` when the login exists, `BadInput` for a weak password."""
+        require(actor, Role.ADMINISTRATOR)
         login = user.login.strip().lower()
         if not login:
             raise BadInput(_("L'identifiant manque."), "login")
@@ -111,6 +113,8 @@ class People:
 
     def set_secret(self, actor: Actor, login: str, password: str = "", pin: str = "") -> None:
         """A new password or PIN; open sessions of the account end."""
+        if login != actor.name:
+            require(actor, Role.ADMINISTRATOR)
         _check_strength(password or "x" * 12, pin)
         columns = {k: _hash(v) for k, v in (("password", password), ("pin", pin)) if v}
 
@@ -124,6 +128,7 @@ class People:
 
     def remove_user(self, actor: Actor, login: str) -> None:
         """The account can no longer log in; its name stays in the audit."""
+        require(actor, Role.ADMINISTRATOR)
 
         def act(unit: Unit) -> None:
             if not Account.update(active=False).where(Account.login == login).execute():

@@ -13,8 +13,9 @@ from core.i18n import _
 from core.index.tables import Printer as PrinterRow
 from core.index.tables import PrintJob as JobRow
 from core.index.writer import Unit
-from core.model.people import Actor
+from core.model.people import Actor, Role
 from core.model.printing import PaperKind, Printer, PrintJob, PrintState
+from core.services.access import require
 from core.services.kit import Kit
 
 OVER = (PrintState.DONE, PrintState.FAILED, PrintState.CANCELLED)
@@ -49,6 +50,7 @@ class Printing:
         return [printer_of(p) for p in PrinterRow.select().order_by(PrinterRow.name)]
 
     def save_printer(self, actor: Actor, printer: Printer) -> None:
+        require(actor, Role.ADMINISTRATOR)
         if printer.kind not in ("ipp", "raw", "folder"):
             raise BadInput(_("Une imprimante est ipp, raw ou folder."), "kind")
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", printer.name):
@@ -64,6 +66,8 @@ class Printing:
         self._kit.act(actor, "save_printer", act)
 
     def remove_printer(self, actor: Actor, name: str) -> None:
+        require(actor, Role.ADMINISTRATOR)
+
         def act(unit: Unit) -> None:
             if not PrinterRow.delete().where(PrinterRow.name == name).execute():
                 raise NotFound(_("Aucune imprimante %s.") % name)

@@ -11,12 +11,13 @@ from core.index.tables import ReportDraft, ReportLock, ReportVersion, Study
 from core.index.writer import Unit
 from core.model.names import fold
 from core.model.people import Actor, Role
-from core.model.step import StepEvent
+from core.model.step import Flag, StepEvent
 from core.model.study import Match, StudyLine
+from core.services.access import DEPARTMENT, require
 from core.services.ingest import WAITING
 from core.services.kit import Kit
 from core.services.patients import show_identity
-from core.services.steps import advance, change, step_row
+from core.services.steps import advance, change, flag, step_row
 from core.services.study_lines import study_line
 
 
@@ -28,6 +29,7 @@ class Reconciliation:
 
     def unmatched(self, actor: Actor) -> list[StudyLine]:
         """« À rapprocher »: exams « hors demande » and studies under the overlay, newest first."""
+        require(actor, *DEPARTMENT)
         wanted = Study.match.in_([str(Match.UNSCHEDULED), str(Match.UNRECONCILED)])
         return [study_line(s) for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(200)]
 
@@ -44,9 +46,9 @@ class Reconciliation:
             for concerned in {study.step_id, step.id} - {None}:
                 _refuse_when_being_read(concerned)
             former = step_row(study.step_id) if study.step_id else None
-            Study.update(patient=step.patient_id, step=step.id, match=str(Match.MATCHED), why="").where(
-                Study.id == study.id
-            ).execute()
+            Study.update(
+                patient=step.patient_id, step=step.id, suspect_step_id=None, match=str(Match.MATCHED), why=""
+            ).where(Study.id == study.id).execute()
             show_identity(PatientRow.get_by_id(step.patient_id))
             _image_starts(unit, actor, step, f"attach:{study.id}")
             if former is not None and former.id != step.id:
@@ -56,8 +58,25 @@ class Reconciliation:
             )
             unit.event(f"study:{study.id}", study.id)
             change(unit, step)
+            _settle_doubt(unit, study.suspect_step_id)
 
         self._kit.act(actor, "attach", act)
+        return study_line(_study_row(study_id))
+
+    def dismiss(self, actor: Actor, study_id: int, reason: str) -> StudyLine:
+        """These images were never of the exam they named: that exam is free of doubt, they stay under the overlay."""
+        require(actor, Role.TECHNOLOGIST, Role.IDENTITY_OFFICER)
+        if not reason.strip():
+            raise BadInput(_("Un motif est demandé."), "reason")
+
+        def act(unit: Unit) -> None:
+            study = _study_row(study_id)
+            Study.update(suspect_step_id=None).where(Study.id == study.id).execute()
+            unit.audit(actor, "dismiss_study", f"study:{study.id}", step=study.suspect_step_id, reason=reason)
+            unit.event(f"study:{study.id}", study.id)
+            _settle_doubt(unit, study.suspect_step_id)
+
+        self._kit.act(actor, "dismiss", act)
         return study_line(_study_row(study_id))
 
     def detach(self, actor: Actor, study_id: int, reason: str) -> StudyLine:
@@ -92,6 +111,15 @@ def _image_starts(unit: Unit, actor: Actor, row: Any, cause: str) -> None:
     if row.status in WAITING:
         machine = Actor.system(actor.name, actor.origin)
         advance(unit, machine, row, StepEvent.ACQUISITION_STARTED, source_key=cause, started_at=unit.now)
+
+
+def _settle_doubt(unit: Unit, step_id: int | None) -> None:
+    """An exam that no unreconciled study names any more is free of doubt."""
+    if step_id is None:
+        return
+    left = Study.select().where(Study.suspect_step_id == step_id, Study.match == str(Match.UNRECONCILED)).exists()
+    if not left:
+        flag(unit, step_row(step_id), Flag.IDENTITY_DOUBTFUL, on=False)
 
 
 def _study_row(study_id: int) -> Any:

@@ -30,13 +30,13 @@ from core.model.report import (
 )
 from core.model.step import Flag, ReportEvent, ReportStatus, StepStatus
 from core.model.worklist import ExamLine
-from core.services.access import check_exam
+from core.services.access import check_exam, require
 from core.services.delivery import open_rows, read_by
 from core.services.kit import Kit
 from core.services.people import People
 from core.services.report_rows import freeze, keep_draft, living_lock, own_lock, supersede, version_of
 from core.services.signing import check_view, signer_view
-from core.services.steps import advance, flag, state_of, step_row
+from core.services.steps import advance, flag, state_of, step_row, touch
 from core.services.templates import templates_for
 
 READERS = (Role.RADIOLOGIST, Role.RESIDENT)
@@ -53,6 +53,7 @@ class Reports:
 
     def reading_list(self, actor: Actor) -> list[ExamLine]:
         """What is to be read: urgent first, then who waits longest. Unscheduled ones from their first image."""
+        require(actor, *READERS, Role.TYPIST, Role.LEAD_TECHNOLOGIST, Role.TECHNOLOGIST)
         due = Step.report_status.in_([str(s) for s in OPEN_REPORTS])
         unscheduled = (
             (Step.report_status == "NOT_DUE")
@@ -150,6 +151,8 @@ class Reports:
     # Versions
 
     def versions(self, actor: Actor, step_id: int) -> list[ReportVersion]:
+        """Every frozen version of an exam this actor may see, in order."""
+        check_exam(actor, step_id)
         rows = VersionRow.select().where(VersionRow.step == step_id).order_by(VersionRow.version)
         return [version_of(r) for r in rows]
 
@@ -207,6 +210,7 @@ class Reports:
 
     def acknowledge_late(self, actor: Actor, step_id: int, key: str) -> None:
         """The signer has seen an image that came after the report was opened."""
+        _check_reader(actor)
         instance = Instance.get_or_none(Instance.key == key)
         if instance is None:
             raise NotFound(_("Cette image n'existe pas."))
@@ -330,6 +334,19 @@ class Reports:
 
         check_exam(actor, step_id)
         self._kit.act(actor, "acknowledge_critical", act)
+
+    def release_expired(self) -> None:
+        """Timer: a report that nobody has touched for half an hour is free again, and the lists say so."""
+        if not ReportLock.select().where(ReportLock.expires_at < self._kit.now()).exists():
+            return
+
+        def act(unit: Unit) -> None:
+            for lock in list(ReportLock.select().where(ReportLock.expires_at < unit.now)):
+                ReportLock.delete().where(ReportLock.step == lock.step_id).execute()
+                unit.event(f"report:{lock.step_id}", lock.step_id)
+                touch(unit, step_row(lock.step_id))
+
+        self._kit.index.writer.do(act)
 
     def templates(self, exam_code: str, modality: str = "") -> list[tuple[str, ReportText]]:
         """Report templates for an exam, the best fitting first."""

@@ -23,6 +23,7 @@ def plan(house: House) -> Plan:
         services = house.services
         acts: tuple[tuple[int, Callable[[], object]], ...] = (
             (1, lambda: services.acquisition.settle(TIMER)),
+            (1, services.reports.release_expired),
             (TIDY_EVERY, services.housekeeping.tidy),
         )
         thread = threading.Thread(target=_run, args=(stopping, acts), name="timers", daemon=True)

@@ -255,7 +255,8 @@ def test_a_client_that_does_not_read_loses_pushes_and_is_told_to_reload(raw: Raw
     assert len(seen) < 20_000
     house.events.tell(("print", "apres"))
     while (after := raw.line()) is not None and after["params"].get("key") != "apres":
-        pass
+        if after["method"] == "reload":  # the push fell into a second overflow, and that was said
+            house.events.tell(("print", "apres"))
     assert after is not None
 
 

@@ -31,11 +31,14 @@ from tests.people.images import SCANNER, STRANGER, arrival
 BORN = on_day((MORNING - timedelta(days=1660)).date())
 
 
-def planned(services: Services, family: str = "OUEDRAOGO", given: str = "Aicha", **facts: Any) -> tuple[int, str, str]:
+def planned(
+    services: Services, family: str = "OUEDRAOGO", given: str = "Aicha", late: int = 0, **facts: Any
+) -> tuple[int, str, str]:
     """An exam of a registered child: its step, the child's number, the Study UID that the machine is given."""
     who = Demographics(family, given, **({"birth": BORN, "sex": "F"} | facts))  # type: ignore[arg-type]
     patient = services.patients.register(RECEPTION, who, reason="test")
-    draft = OrderDraft(patient.id, "TDM-CRANE", "Dr T", "trauma", ward="URG", room="SC1", scheduled_at=MORNING)
+    at = MORNING + timedelta(minutes=late)
+    draft = OrderDraft(patient.id, "TDM-CRANE", "Dr T", "trauma", ward="URG", room="SC1", scheduled_at=at)
     line = services.orders.place(RECEPTION, draft)
     uid = RequestedProcedure.get(RequestedProcedure.id == Step.get_by_id(line.step_id).procedure_id).study_instance_uid
     services.scheduling.arrive(RECEPTION, line.step_id)
@@ -56,7 +59,8 @@ def test_another_childs_number_in_the_planned_study_goes_under_the_overlay(tmp_p
         step, _number, uid = planned(services)
         outcome = services.ingest.store(arrival(study=uid, patient_id="CDG9999999", name="ZONGO^Issa"))
         assert (outcome.what, outcome.unreconciled, outcome.step_id) == (Stored.ARCHIVED, True, None)
-        assert services.scheduling.line(RECEPTION, step).images == 0
+        line = services.scheduling.line(RECEPTION, step)
+        assert (line.images, line.mark) == (0, "ID")
         assert Task.select().where(Task.kind == "reconcile").count() == 1
 
 
@@ -238,3 +242,25 @@ def test_a_big_object_is_compared_without_being_read_whole(tmp_path: Path) -> No
         assert services.ingest.store(big).what is Stored.DUPLICATE
         spool.write_bytes(bytes(sent.dataset) + b"x")
         assert services.ingest.store(big).reason is Reason.DUPLICATE_CONFLICT
+
+
+def test_the_exam_that_a_wrong_image_named_is_free_again_once_a_person_said_whose_it_is(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step, _number, uid = planned(services)
+        other, number, _uid = planned(services, "ZONGO", "Issa", 30, sex="M")
+        wrong = services.ingest.store(arrival(study=uid, patient_id=number, name="ZONGO^Issa"))
+        assert wrong.study_id is not None
+        assert services.scheduling.line(RECEPTION, step).mark == "ID"
+        services.reconciliation.attach(TECHNOLOGIST, wrong.study_id, other, "mauvaise ligne choisie sur la console")
+        assert services.scheduling.line(RECEPTION, step).mark == ""
+        assert services.scheduling.line(RECEPTION, other).images == 1
+
+
+def test_images_that_belong_to_nobody_here_are_dismissed_and_kept(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step, _number, uid = planned(services)
+        wrong = services.ingest.store(arrival(study=uid, patient_id="AUTRE", name="TEST^Mire"))
+        assert wrong.study_id is not None
+        services.reconciliation.dismiss(TECHNOLOGIST, wrong.study_id, "mire de contrôle")
+        assert services.scheduling.line(RECEPTION, step).mark == ""
+        assert Instance.select().count() == 1

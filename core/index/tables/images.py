@@ -24,6 +24,8 @@ class Study(Table):
     patient = ForeignKeyField(Patient, null=True, object_id_name="patient_id")
     step_id: int | None
     step = ForeignKeyField(Step, null=True, object_id_name="step_id", backref="studies")
+    # The exam that the object named although its identity is another's: a person must look.
+    suspect_step_id = IntegerField(null=True, index=True)
     match = TextField()
     why = TextField(default="")
     folder = TextField()
