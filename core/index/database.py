@@ -17,6 +17,7 @@ from playhouse.migrations import Runner
 from core.errors import BadConfig
 from core.i18n import _
 from core.index.tables import database
+from core.index.triggers import install
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _role = threading.local()
@@ -64,7 +65,7 @@ def bind(path: Path) -> IndexDatabase:
 
 
 def migrate(db: IndexDatabase) -> list[str]:
-    """Apply the pending migrations in the calling (writer) thread; their names.
+    """Apply the pending migrations in the calling (writer) thread, then the triggers; the names of the migrations.
 
     Raises `BadConfig` when the file was written by a newer program.
     """
@@ -73,6 +74,7 @@ def migrate(db: IndexDatabase) -> list[str]:
     if unknown:
         raise BadConfig([_("Cet index a été écrit par une version plus récente de Yelen (%s).") % ", ".join(unknown)])
     applied: list[str] = runner.up()
+    install(db)
     return applied
 
 

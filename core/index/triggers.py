@@ -1,14 +1,20 @@
 """SQL triggers: the journal of every replicated table, and the rows that nobody may rewrite.
 
 A trigger cannot be forgotten by a verb: whatever changes a replicated row in the primary building adds its image to
-the journal in the same transaction. On a replica nothing is journalled: rows come from the other side.
+the journal in the same transaction. On a replica nothing is journalled: rows come from the other side. Triggers are
+not part of the migrations: they are made from the tables at every start that finds them different.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from peewee import BlobField
 
 from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, Table
+
+if TYPE_CHECKING:
+    from core.index.database import IndexDatabase
 
 SCHEMA_VERSION = 1
 
@@ -59,6 +65,20 @@ def _journal(table: type[Table], row: str, op: str) -> str:
         f"SELECT (SELECT epoch FROM node LIMIT 1), {_lane(table, row)}, '{table._meta.table_name}', '{op}', "
         f"{SCHEMA_VERSION}, {row_image(table, row)}, {_file_entry(table, row)};"
     )
+
+
+def install(db: IndexDatabase) -> None:
+    """Make the triggers of the file those of the tables as they are now; nothing is written when they are already."""
+    wanted = {s.split()[2]: s for s in statements()}
+    found = dict(db.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall())
+    if found == wanted:
+        return
+    db.execute_sql("BEGIN IMMEDIATE")
+    for name in found:
+        db.execute_sql(f"DROP TRIGGER {quoted(name)}")
+    for statement in wanted.values():
+        db.execute_sql(statement)
+    db.execute_sql("COMMIT")
 
 
 def statements() -> list[str]:

@@ -1,12 +1,10 @@
-"""The first schema: every table and every trigger."""
+"""The first schema: every table and index, as they were on the day of the first release."""
 
+from pathlib import Path
 from typing import Any
-
-from core.index.tables import ALL
-from core.index.triggers import statements
 
 
 def up(migrator: Any, db: Any) -> None:
-    db.create_tables(ALL, safe=False)
-    for statement in statements():
-        db.execute_sql(statement)
+    for statement in Path(__file__).with_suffix(".sql").read_text("utf-8").split(";\n"):
+        if statement.strip():
+            db.execute_sql(statement)
