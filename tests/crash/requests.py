@@ -72,6 +72,10 @@ class Message:
         self._line.sendall(b"\x0b" + self._message + b"\x1c\r")
 
     def answer(self) -> None:
+        assert self.verdict() == "AA", self.name
+
+    def verdict(self) -> str:
+        """MSA-1: AA, AE or AR. Raises `Dead`."""
         heard = b""
         try:
             while b"\x1c\r" not in heard:
@@ -81,8 +85,8 @@ class Message:
                 heard += piece
         except OSError as fault:
             raise Dead from fault
-        assert b"MSA|AA|" in heard, heard
         self._line.close()
+        return heard.partition(b"MSA|")[2][:2].decode()
 
 
 class Asked:
