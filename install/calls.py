@@ -69,11 +69,10 @@ class RemovePrinter(Call[None], frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What a machine answered to C-ECHO. ms: round trip; reason: French, "" when it answered."""
+    """What a machine answered to C-ECHO, and what is known of it, one French line each."""
 
     ok: bool
-    ms: float = 0.0
-    reason: str = ""
+    lines: tuple[str, ...] = ()
 
 
 class ProbeDevice(Call[Probed], frozen=True):

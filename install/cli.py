@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reindex": ("install.commands.reindex:reindex", "refaire l'index des images à partir des fichiers"),
     "backup": ("install.commands.backup:backup", "copier l'index et les clés dans un dossier"),
     "restore": ("install.commands.backup:restore", "remettre une sauvegarde en place"),
-    "replica": ("install.commands.replica:replica", "second bâtiment : status"),
+    "replica": ("install.commands.replica:replica", "second bâtiment : status, verify, apply"),
     "audit": ("install.commands.audit:audit", "journal d'audit : verify"),
 }
 

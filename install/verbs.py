@@ -18,10 +18,12 @@ from core.model.people import Actor, Role
 from core.rpc import contract as t
 from core.rpc.verbs import VERBS, Verb
 from core.services import Services
+from core.services.devices import ProbeResult
 from install import backup, verify
 from install import calls as c
 from install.house import House
 from scanners.media import MediaImport
+from scanners.probe import probe
 
 Verbs = Mapping[type[t.Call[Any]], Verb]
 
@@ -41,7 +43,7 @@ ADMINISTRATION: Verbs = {
     c.SaveDestination: lambda s, a, p: s.devices.save_destination(a, p.destination),
     c.RemoveDestination: lambda s, a, p: s.devices.remove_destination(a, p.name),
     c.RemovePrinter: lambda s, a, p: s.printing.remove_printer(a, p.name),
-    c.ProbeDevice: lambda s, a, p: _probed(s.devices.probe(a, p.ae_title)),
+    c.ProbeDevice: lambda s, a, p: _probed(probe(s, a, p.ae_title)),
     c.Reindex: lambda s, a, _p: reindex(s, a),
     c.RefusedCallers: lambda s, a, _p: refused_callers(s, a),
     c.Quarantined: lambda s, a, _p: quarantined(s, a),
@@ -88,8 +90,8 @@ def _is_at_the_console(actor: Actor) -> bool:
     return actor.is_any(Role.ADMINISTRATOR) and actor.name.startswith("uid:")
 
 
-def _probed(found: Any) -> c.Probed:
-    return c.Probed(found.ok, found.milliseconds or 0.0, found.sentence)
+def _probed(found: tuple[ProbeResult, list[str]]) -> c.Probed:
+    return c.Probed(found[0].ok, tuple(found[1]))
 
 
 def reindex(services: Services, actor: Actor) -> c.Reindexed:

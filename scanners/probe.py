@@ -15,8 +15,7 @@ def probe(services: Services, actor: Actor, ae_title: str) -> tuple[ProbeResult,
     result = services.devices.probe(actor, ae_title)
     device = services.devices.by_ae(ae_title)
     said = [result.sentence]
-    heard = device.last_echo_at if device else None
-    said.append(_line(services, _("Dernier écho"), heard))
+    said.append(_line(services, _("Dernier écho venu de la machine"), device.last_call_at if device else None))
     said.append(_line(services, _("Dernière image reçue"), result.last_store_at))
     said.append(_line(services, _("Dernière question sur la liste de travail"), result.last_query_at))
     strangers = [a for a in services.devices.attempts(actor) if a.ae_title.casefold() == ae_title.casefold()]

@@ -18,7 +18,7 @@ from core.dicom.query import Studies, StudyQueryDoor
 from core.dicom.registry import Devices, Registry, Visitors
 from core.dicom.server import DicomServer
 from core.dicom.storage import Ingest, StorageDoor
-from core.dicom.verification import echo
+from core.dicom.verification import Verification
 from core.dicom.worklist import Scheduling, WorklistDoor
 
 
@@ -77,7 +77,7 @@ def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Rou
     return Routes(
         offer,
         {
-            (conformance.VERIFICATION, dimse.C_ECHO_RQ): echo,
+            (conformance.VERIFICATION, dimse.C_ECHO_RQ): Verification(services.devices).echo,
             (conformance.MODALITY_WORKLIST_FIND, dimse.C_FIND_RQ): worklist.find,
             (conformance.STUDY_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,

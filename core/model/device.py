@@ -31,6 +31,7 @@ class Device:
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None
+    last_call_at: datetime | None = None  # its own C-ECHO to us
     last_store_at: datetime | None = None
     last_query_at: datetime | None = None
 

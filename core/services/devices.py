@@ -102,7 +102,10 @@ class Devices:
         self._kit.act(actor, "remove_device", act)
 
     def seen(self, ae_title: str, what: str, ok: bool = True, milliseconds: float | None = None) -> None:
-        """A device answered (`echo`), sent (`store`) or asked (`query`); written at most every 5 s, not waited for."""
+        """A device answered (`echo`), called (`call`), sent (`store`) or asked (`query`).
+
+        Written at most every 5 s, not waited for.
+        """
         key, now = ae_key(ae_title), self._kit.clock.monotonic()
         if what != "echo" and now - self._seen.get((key, what), -SEEN_EVERY_S) < SEEN_EVERY_S:
             return
@@ -233,6 +236,7 @@ def _with_seen(device: Device, seen: Any | None) -> Device:
         last_echo_at=seen.last_echo_at,
         last_echo_ok=seen.last_echo_ok,
         last_echo_ms=seen.last_echo_ms,
+        last_call_at=seen.last_call_at,
         last_store_at=seen.last_store_at,
         last_query_at=seen.last_query_at,
     )

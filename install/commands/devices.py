@@ -88,8 +88,6 @@ def remove(place: Place, ae_title: str) -> None:
 def probe(place: Place, ae_title: str) -> int:
     with reach(place) as box:
         answer = box.ask(ProbeDevice(ae_title))
-    if answer.ok:
-        click.echo(_("%s répond en %.0f ms.") % (ae_title, answer.ms))
-        return 0
-    click.echo(_("%s ne répond pas : %s") % (ae_title, answer.reason), err=True)
-    return 1
+    for line in answer.lines:
+        click.echo(line)
+    return 0 if answer.ok else 1

@@ -19,7 +19,7 @@ from core.dicom.limits import Limits
 from core.dicom.negotiation import Caller
 from core.dicom.notes import Happened, Note
 from core.dicom.server import DicomServer
-from core.dicom.verification import echo
+from core.dicom.verification import Verification
 from core.errors import OutOfResources
 from tests.dicom.department import Department, open_department
 from tests.dicom.modality import PATIENCE
@@ -50,6 +50,9 @@ class Shelf:
         if self.refuse is not None:
             raise self.refuse
         return Slot(self, request)
+
+    def seen(self, ae_title: str, what: str) -> None:
+        """A sign of life; nobody keeps it here."""
 
     def leftovers(self) -> list[Path]:
         return list(self.folder.iterdir())
@@ -105,7 +108,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 @pytest.fixture
 def routes(shelf: Shelf) -> Routes:
-    return Routes(offer, {(conformance.VERIFICATION, dimse.C_ECHO_RQ): echo}, shelf)
+    return Routes(offer, {(conformance.VERIFICATION, dimse.C_ECHO_RQ): Verification(shelf).echo}, shelf)
 
 
 class Notes:

@@ -216,6 +216,7 @@ CREATE TABLE "device_seen" (
   "last_echo_at" TEXT,
   "last_echo_ok" INTEGER,
   "last_echo_ms" REAL,
+  "last_call_at" TEXT,
   "last_store_at" TEXT,
   "last_query_at" TEXT
 );

@@ -101,6 +101,7 @@ class DeviceSeen(Table):
     last_echo_at = MomentField(null=True)
     last_echo_ok = BooleanField(null=True)
     last_echo_ms = FloatField(null=True)
+    last_call_at = MomentField(null=True)
     last_store_at = MomentField(null=True)
     last_query_at = MomentField(null=True)
 
