@@ -44,6 +44,7 @@ class Paper:
     def report_pdf(self, actor: Actor, version_id: int) -> bytes:
         """A report version as an A4 document, with its banners."""
         version = self._reports.version(actor, version_id)
+        self._reports.opened(actor, version_id)
         return self._pages().report(version, self._exam(actor, version.step_id)).document
 
     def print_report(self, actor: Actor, version_id: int, printer: str = "", key: str = "") -> PrintJob:

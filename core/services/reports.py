@@ -312,6 +312,16 @@ class Reports:
 
     # The ward
 
+    def opened(self, actor: Actor, version_id: int) -> None:
+        """Somebody reads these words now: audited, whoever it is."""
+        version = self.version(actor, version_id)
+
+        def act(unit: Unit) -> None:
+            patient_id = step_row(version.step_id).patient_id
+            unit.audit(actor, "view_report", f"report:{version_id}", patient_id, version=version.version)
+
+        self._kit.act(actor, "view_report", act)
+
     def mark_read(self, actor: Actor, version_id: int) -> bool:
         """Delivery by reading: a clinician of the ordering ward opened it. True when that counts."""
         version = self.version(actor, version_id)

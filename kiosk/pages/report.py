@@ -39,6 +39,8 @@ def page(step_id: int) -> Response:
     line = services().scheduling.line(actor(), step_id)
     versions = services().reports.versions(actor(), step_id)
     shown = chosen(versions, services().reports.current(actor(), step_id))
+    if shown is not None and not wants_block():
+        services().reports.opened(actor(), shown.id)
     return render(
         "report/page.html",
         block="reading",

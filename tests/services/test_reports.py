@@ -15,6 +15,7 @@ from core.services import Services
 from core.services.acquisition import DoseEntry
 from core.services.steps import flag, step_row
 from tests.people.hospital import (
+    ADMIN,
     CLINICIAN,
     OTHER_WARD,
     PIN,
@@ -147,6 +148,18 @@ def test_only_the_ordering_ward_delivers_by_reading(tmp_path: Path) -> None:
         assert services.scheduling.line(RECEPTION, step).status is WorklistStatus.SENT
         (row,) = list(Delivery.select())
         assert (row.state, row.who) == ("READ", "urg1")
+
+
+def test_every_reading_of_a_report_is_in_the_audit(tmp_path: Path) -> None:
+    with hospital(tmp_path, accounts=True) as services:
+        step, _number, _uid = to_read(services)
+        version = sign(services, step)
+        services.reports.opened(CLINICIAN, version.id)
+        with pytest.raises(NotFound):
+            services.reports.opened(OTHER_WARD, version.id)
+        seen = [(r.actor, r.action) for r in services.audit.rows(ADMIN, what=f"report:{version.id}")]
+        assert ("urg1", "view_report") in seen
+        assert not any(who == "ped1" for who, _action in seen)
 
 
 def test_a_correction_says_so_on_the_old_version_until_it_is_signed(tmp_path: Path) -> None:
