@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from core.clock import SetClock
 from tests.people.hospital import MORNING, PASSWORD
@@ -14,7 +15,9 @@ from tui.stroke import Stroke
 
 
 def test_a_post_locks_itself_after_its_idle_time(department: Department) -> None:
-    asyncio.run(_an_idle_morning(department, SetClock(MORNING)))
+    # In a thread of its own: the browser of other tests keeps a loop in this one.
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(asyncio.run, _an_idle_morning(department, SetClock(MORNING))).result()
 
 
 async def _an_idle_morning(department: Department, clock: SetClock) -> None:
