@@ -205,6 +205,8 @@ class Archive:
     def walk(self) -> Iterator[str]:
         """Every file of the archive, oldest day first."""
         for path in sorted((self.data / "archive").rglob("*.dcm")):
+            if path.parent.name == ".part":  # rsync keeps there what a cut transfer left
+                continue
             yield str(path.relative_to(self.data))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.clock import Clock
+from core.i18n import _
 from core.index.audit import AuditChain, AuditVerdict, load_key, verify
 from core.index.database import IndexDatabase, bind, close_thread, migrate
 from core.index.tables import Node
@@ -37,7 +38,7 @@ class Index:
 def open_index(data: Path, clock: Clock, role: str = "primary") -> Index:
     """The index of a data folder, created when it does not exist. Raises `BadConfig` for a newer index.
 
-    role: of a new index only; an existing one knows its own.
+    role: of a new index only; an existing one knows its own. A replica takes rows from its primary and no acts.
     """
     key = load_key(data / "secrets" / "audit.key")
     path = data / "index.sqlite"
@@ -49,8 +50,13 @@ def open_index(data: Path, clock: Clock, role: str = "primary") -> Index:
         migrate(database)
         if Node.select().count() == 0:
             Node.create(role=role, created_at=clock.now())
+        if Node.get().role == "replica":
+            # Rows come in the order of two lanes: one may be here a moment before the row it points to.
+            database.execute_sql("PRAGMA foreign_keys = 0")
 
     writer = Writer(db, clock, AuditChain(key))
     writer.start(prepare)
     node = Node.select().get()
+    if node.role == "replica":
+        writer.seal(_("Ce site est la copie : on n'y écrit pas, tout s'écrit au site principal."))
     return Index(db, writer, key, node.epoch, node.role)

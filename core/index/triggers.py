@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peewee import BlobField
+from peewee import BlobField, FloatField
 
 from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, Table
 
@@ -32,38 +32,49 @@ def blob_columns(table: type[Table]) -> frozenset[str]:
     return frozenset(f.column_name for f in table._meta.sorted_fields if isinstance(f, BlobField))
 
 
+def float_columns(table: type[Table]) -> frozenset[str]:
+    """Columns whose numbers travel as text, every digit of them."""
+    return frozenset(f.column_name for f in table._meta.sorted_fields if isinstance(f, FloatField))
+
+
 def row_image(table: type[Table], row: str) -> str:
     """SQL expression: the JSON image of `row` (`NEW`, `OLD` or a table alias)."""
-    blobs = blob_columns(table)
-    pairs = (f"'{c}', {_hexed(row, c) if c in blobs else f'{row}.{quoted(c)}'}" for c in columns(table))
+    blobs, floats = blob_columns(table), float_columns(table)
+    pairs = []
+    for column in columns(table):
+        value = f"{row}.{quoted(column)}"
+        if column in blobs:
+            value = f"CASE WHEN {value} IS NOT NULL THEN hex({value}) END"  # hex(NULL) would be no bytes
+        elif column in floats:
+            value = f"CASE WHEN {value} IS NOT NULL THEN printf('%!.17g', {value}) END"  # JSON numbers keep 15 digits
+        pairs.append(f"'{column}', {value}")
     return f"json_object({', '.join(pairs)})"
-
-
-def _hexed(row: str, column: str) -> str:
-    """Bytes as hexadecimal text; NULL stays NULL, which `hex` alone would turn into no bytes."""
-    return f"CASE WHEN {row}.{quoted(column)} IS NOT NULL THEN hex({row}.{quoted(column)}) END"
 
 
 def quoted(name: str) -> str:
     return '"' + name + '"'
 
 
-def _file_entry(table: type[Table], row: str) -> str:
+def file_entry(table: type[Table], row: str) -> str:
+    """SQL expressions: path, size and SHA-256 of the file that `row` names, if its table names files."""
     names = set(columns(table))
     if {"path", "size", "sha256"} <= names:
         return f"{row}.path, {row}.size, {row}.sha256"
     return "NULL, NULL, NULL"
 
 
-def _lane(table: type[Table], row: str) -> str:
-    return f"{row}.lane" if table._meta.table_name == "instance" else "'small'"
+def lane_of(table: type[Table], row: str) -> str:
+    """SQL expression: the lane of `row`. What is set aside may be big, and nobody waits for it."""
+    if table._meta.table_name == "instance":
+        return f"{row}.lane"
+    return "'bulk'" if table._meta.table_name == "quarantine" else "'small'"
 
 
 def _journal(table: type[Table], row: str, op: str) -> str:
     return (
         "INSERT INTO journal (epoch, lane, tbl, op, schema_version, row, path, size, sha256) "
-        f"SELECT (SELECT epoch FROM node LIMIT 1), {_lane(table, row)}, '{table._meta.table_name}', '{op}', "
-        f"{SCHEMA_VERSION}, {row_image(table, row)}, {_file_entry(table, row)};"
+        f"SELECT (SELECT epoch FROM node LIMIT 1), {lane_of(table, row)}, '{table._meta.table_name}', '{op}', "
+        f"{SCHEMA_VERSION}, {row_image(table, row)}, {file_entry(table, row)};"
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import peewee
 
 from core.clock import Clock, stamp
-from core.errors import Conflict, OutOfResources, YelenError
+from core.errors import Conflict, NotAllowed, OutOfResources, YelenError
 from core.i18n import _
 from core.index.audit import AuditChain
 from core.index.database import IndexDatabase, close_thread, own_writes
@@ -84,6 +84,7 @@ class Writer:
         self._watchers: list[Callable[[list[Change]], None]] = []
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._closed = False
+        self._sealed = ""
         self._started = threading.Event()
         self._setup: Callable[[IndexDatabase], None] | None = None
         self._fault: BaseException | None = None
@@ -102,18 +103,33 @@ class Writer:
         return lambda: self._watchers.remove(watcher)
 
     def submit(self, act: Callable[[Unit], T]) -> Future[T]:
-        future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(OutOfResources(_("L'index est fermé.")))
-            return future
-        self._queue.put(_Queued(act, future))
-        return future
+        if self._sealed:
+            refused: Future[T] = Future()
+            refused.set_exception(NotAllowed(self._sealed))
+            return refused
+        return self._enqueue(act)
 
     def do(self, act: Callable[[Unit], T]) -> T:
         """The result of the act, once it is durable. Raises what the act raised; nothing is then written."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("an act may not wait for another act")
         return self.submit(act).result()
+
+    def seal(self, sentence: str) -> None:
+        """From now on acts are refused with this sentence: this building only holds what another one writes."""
+        self._sealed = sentence
+
+    def replay(self, act: Callable[[Unit], T]) -> T:
+        """As `do`, sealed or not: the rows of the other building, and how far they are."""
+        return self._enqueue(act).result()
+
+    def _enqueue(self, act: Callable[[Unit], T]) -> Future[T]:
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(OutOfResources(_("L'index est fermé.")))
+            return future
+        self._queue.put(_Queued(act, future))
+        return future
 
     def close(self) -> None:
         """Finish what is queued, checkpoint, close the file."""

@@ -14,22 +14,25 @@ import msgspec
 
 from core.errors import BadMessage
 from core.i18n import _
+from core.index.journal import LANES
 
 FORMAT = 1
-LANES = ("small", "bulk")
-SIZE_CAP = 64 << 20  # bytes
+SIZE_CAP = 256 << 20  # bytes; one message of 32 MiB alone takes 64 MiB, its bytes travel as hexadecimal text
 NAME = re.compile(r"seg-(\d{4})-(small|bulk)-(\d{12})-(\d{12})\.ndjson")
 PATH = re.compile(r"(archive/\d{4}/\d\d/\d\d/[0-9a-f]{24}|quarantine)/[0-9a-f]{36}\.dcm")
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """after: the lane's row that must already be applied. needs: the `small` row that must be applied before."""
+    """site: whose rows these are. after: the row of the lane that comes before the first. last: the last row.
+
+    needs: the `small` row that must be applied before.
+    """
 
     format: int
+    site: str
     epoch: int
     lane: str
     after: int
-    first: int
     last: int
     needs: int
 
@@ -64,7 +67,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def name_of(header: Header) -> str:
-    return f"seg-{header.epoch:04d}-{header.lane}-{header.first:012d}-{header.last:012d}.ndjson"
+    return f"seg-{header.epoch:04d}-{header.lane}-{header.after:012d}-{header.last:012d}.ndjson"
 
 
 def encode(header: Header, entries: Iterable[Entry]) -> bytes:
@@ -93,10 +96,10 @@ def decode(content: bytes) -> Segment:
 
 
 def _check(header: Header, entries: tuple[Entry, ...], trailer: Trailer) -> None:
-    if header.format != FORMAT or header.lane not in LANES or not entries or len(entries) != trailer.rows:
+    if header.format != FORMAT or header.lane not in LANES or len(entries) != trailer.rows:
         raise _bad(_("segment d'un format inconnu"))
-    seqs = [e.seq for e in entries]
-    if seqs != sorted(set(seqs)) or (seqs[0], seqs[-1]) != (header.first, header.last) or header.after >= header.first:
+    seqs = [header.after, *(e.seq for e in entries)]
+    if seqs != sorted(set(seqs)) or not 0 <= header.after < header.last or seqs[-1] > header.last:
         raise _bad(_("segment désordonné"))
     for entry in entries:
         if entry.op not in ("put", "del"):

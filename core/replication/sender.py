@@ -1,7 +1,4 @@
-"""The primary's end: one thread a lane ships what the second building lacks; reports never wait behind a scanner.
-
-Files go before the rows that name them. What was sent counts only when the other side's state says it is applied.
-"""
+"""The primary's end: one thread a lane ships what the second building lacks; reports never wait behind a scanner."""
 
 from __future__ import annotations
 
@@ -11,32 +8,38 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from core.archive.disk import Disk, ensure_folder, publish
-from core.clock import moment
+from core.clock import moment, stamp
 from core.config import Replica
-from core.errors import BadMessage, YelenError
+from core.errors import YelenError
 from core.i18n import _
-from core.index.tables import Node, ReplicaState
-from core.index.writer import Unit
-from core.replication.plan import acknowledged, lag, next_load, pruned, write_everything_again
-from core.replication.segment import LANES, encode, name_of
-from core.replication.transport import Rsync, State
+from core.index.journal import KEPT, LANES, forgotten
+from core.index.tables import Node
+from core.replication.lane import EmptyCopy, Fenced, Lane, Turn
+from core.replication.plan import files_behind, lag
+from core.replication.seeding import is_unfinished, seed
 from core.services import Services
 
 log = logging.getLogger(__name__)
-PATIENCE_S = 30.0  # an applied segment is known no later than that; then it is sent again
-PAUSES_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+PAUSES_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # after the first, second … failure
+BREATH_S = 0.2  # so that many commits make one segment
+SILENCE_ALARM_S, LAG_ALARM_S = 15 * 60, 24 * 3600
+COUNTED_EVERY_S = 5.0
 
 
 class Replicator:
-    """Started by the box when a target is set."""
+    """Started by the box when a target is set. kept: how many acknowledged rows stay in the journal."""
 
-    def __init__(self, services: Services, settings: Replica) -> None:
+    def __init__(self, services: Services, settings: Replica, kept: int = KEPT) -> None:
         self._services = services
         self._settings = settings
         self._leaving = threading.Event()
         self._bells = {lane: threading.Event() for lane in LANES}
-        self._lanes = {lane: Lane(lane, services, settings) for lane in LANES}
+        self.lanes = {lane: Lane(lane, services, settings, kept) for lane in LANES}
+        self._errors = dict.fromkeys(LANES, "")
+        self._up: bool | None = None
+        self._since: datetime | None = None
+        self._seeding = threading.Lock()
+        self._counted: tuple[float, int, int] | None = None
         self._threads: list[threading.Thread] = []
         self._unsubscribe: Callable[[], None] = _nothing
 
@@ -55,130 +58,132 @@ class Replicator:
         self._unsubscribe()
         self._leaving.set()
         self.wake()
-        for lane in self._lanes.values():
-            lane.rsync.interrupt()
+        for lane in self.lanes.values():
+            lane.rsync.close()
         for thread in self._threads:
             thread.join()
 
     def status(self) -> dict[str, Any]:
-        """For `yelen status`, the terminal and the kiosk. lag_s: age of the oldest act not yet there, seconds."""
-        now = self._services.clock.now()
-        lags = {name: lag(name, lane.applied) for name, lane in self._lanes.items()}
+        """For `yelen status`, the terminal and the kiosk.
+
+        lag_s: age of the oldest act not yet there, seconds; lag_seq, lag_files, lag_bytes: what is on its way.
+        up: the last look at the other side succeeded (None before the first one); since: for how long that is so.
+        keys: whether the audit can be verified there. alarm: a sentence when a person should act.
+        """
+        lags = {name: lag(name, lane.applied) for name, lane in self.lanes.items()}
         oldest = min((entry.oldest for entry in lags.values() if entry.oldest), default="")
-        contacts = [lane.contact for lane in self._lanes.values() if lane.contact is not None]
-        trouble = next((lane.trouble for lane in self._lanes.values() if lane.trouble), "")
+        now = self._services.clock.now()
+        late = max(int((now - moment(oldest)).total_seconds()), 0) if oldest else 0
+        files, size = self._behind() if oldest else (0, 0)
+        contact = self._contact()
+        states = [lane.state for lane in self.lanes.values() if lane.state is not None]
         return {
             "role": "primary",
             "epoch": Node.get().epoch,
             "target": self._settings.target,
-            "up": not trouble and bool(contacts),
-            "last_contact": max(contacts).isoformat() if contacts else "",
+            "up": self._up,
+            "since": stamp(self._since) if self._since else "",
+            "last_contact": stamp(contact) if contact else "",
             "lag_seq": sum(entry.entries for entry in lags.values()),
-            "lag_bytes": sum(entry.file_bytes for entry in lags.values()),
-            "lag_s": max(int((now - moment(oldest)).total_seconds()), 0) if oldest else 0,
-            "error": trouble,
+            "lag_files": files,
+            "lag_bytes": size,
+            "lag_s": late,
+            "keys": states[0].keys if states else None,
+            "error": self._error(),
+            "alarm": self._alarm(now, late),
         }
 
+    def _error(self) -> str:
+        said = [self._errors[name] or lane.trouble for name, lane in self.lanes.items()]
+        return next((sentence for sentence in said if sentence), "")
+
+    def _contact(self) -> datetime | None:
+        return max((lane.contact for lane in self.lanes.values() if lane.contact is not None), default=None)
+
+    def _alarm(self, now: datetime, late: int) -> str:
+        if self._up is False and self._since and (now - self._since).total_seconds() >= SILENCE_ALARM_S:
+            return _("Second bâtiment sans nouvelles : %s") % self._error()
+        if late >= LAG_ALARM_S:
+            return _("Second bâtiment en retard de plus d'un jour.")
+        return ""
+
+    def _behind(self) -> tuple[int, int]:
+        """Files and bytes behind, counted now and then."""
+        now = self._services.clock.monotonic()
+        counted = self._counted
+        if counted is None or now - counted[0] > COUNTED_EVERY_S:
+            found = [files_behind(name, lane.applied) for name, lane in self.lanes.items()]
+            counted = self._counted = (now, sum(f for f, _b in found), sum(b for _f, b in found))
+        return counted[1], counted[2]
+
     def _run(self, name: str) -> None:
-        lane, bell, failures = self._lanes[name], self._bells[name], 0
+        lane, failures = self.lanes[name], 0
+        lane.remember()
         while not self._leaving.is_set():
-            bell.clear()
+            self._bells[name].clear()
+            before = lane.applied
             try:
-                pause = 0.0 if lane.round() else float(self._settings.interval_s)
-                failures = 0
+                turn = self._turn(lane)
             except YelenError as fault:
-                pause = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
+                self._fails(lane, fault)
+                self._leaving.wait(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
                 failures += 1
-                lane.fails(str(fault))
-                self._leaving.wait(pause)
                 continue
             except Exception:
                 log.exception("replica %s", name)
-                lane.fails(_("Erreur interne de la réplication (voir le journal)."))
+                self._errors[name] = _("Erreur interne de la réplication (voir le journal du serveur).")
                 self._leaving.wait(PAUSES_S[-1])
                 continue
-            if pause:
-                # A short breath, so that many commits make one segment.
-                bell.wait(pause if not lane.waiting else 0.5)
-                self._leaving.wait(0.2)
+            if lane.applied != before or not lane.waiting:
+                failures = 0
+            self._works(lane)
+            self._rest(name, turn)
         self._services.release_thread()
 
+    def _turn(self, lane: Lane) -> Turn:
+        if is_unfinished():
+            self._seed(lane)
+        try:
+            return lane.round()
+        except EmptyCopy:
+            log.warning("replica: the second building is empty; everything is journalled again")
+            self._seed(lane)
+            return Turn(0.0, True)
 
-class Lane:
-    """One lane's progress. applied: known durable there; sent: shipped, not yet known."""
+    def _seed(self, lane: Lane) -> None:
+        """Whichever lane comes first journals everything again; the other one waits for it."""
+        with self._seeding:
+            self._errors[lane.name] = _("La copie est neuve : tout lui est envoyé.")
+            if is_unfinished() or forgotten(lane.name):
+                seed(self._services.kit.index.writer, lambda: not self._leaving.is_set())
 
-    def __init__(self, name: str, services: Services, settings: Replica) -> None:
-        self.name = name
-        self.rsync = Rsync(settings.target, settings.bandwidth_kbps)
-        self.applied = 0
-        self.contact: datetime | None = None
-        self.trouble = ""
-        self._services = services
-        self._sent = 0
-        self._sent_at = 0.0
-        self._disk = Disk()
-        self._out = services.config.data / "spool" / f"replica-{name}"
+    def _rest(self, name: str, turn: Turn) -> None:
+        if turn.patient:
+            self._leaving.wait(turn.pause_s)
+        elif self._bells[name].wait(turn.pause_s):
+            self._leaving.wait(BREATH_S)
 
-    @property
-    def waiting(self) -> bool:
-        """Something was sent whose arrival is not known yet."""
-        return self._sent > self.applied
+    def _fails(self, lane: Lane, fault: YelenError) -> None:
+        if self._leaving.is_set():
+            return
+        sentence = str(fault)
+        if sentence != self._errors[lane.name]:
+            log.warning("replica %s: %s", lane.name, sentence)
+        self._errors[lane.name] = sentence
+        lane.forget_sent()
+        self._line(False)
+        if isinstance(fault, Fenced):
+            self._services.kit.index.writer.seal(sentence)
 
-    def fails(self, sentence: str) -> None:
-        if sentence != self.trouble:
-            log.warning("replica %s: %s", self.name, sentence)
-        self.trouble = sentence
-        self._sent = self.applied
+    def _works(self, lane: Lane) -> None:
+        self._errors[lane.name] = ""
+        if not any(self._errors.values()):
+            self._line(True)
 
-    def round(self) -> bool:
-        """Ask how far the other side is, send the next rows. True when there may be more to do at once."""
-        state = self.rsync.state()
-        if not self._learn(state):
-            return False
-        if self.waiting and self._services.clock.monotonic() - self._sent_at < PATIENCE_S:
-            return False
-        load = next_load(self.name, self.applied, Node.get().epoch)
-        if load is None:
-            self._sent = self.applied
-            return False
-        if load.files:
-            self.rsync.push(self._services.config.data, load.files)
-        name = f"inbox/{name_of(load.header)}"
-        ensure_folder(self._disk, self._out / "inbox")
-        (self._out / name).unlink(missing_ok=True)
-        publish(self._disk, self._out / name, [encode(load.header, load.entries)])
-        self.rsync.push(self._out, [name])
-        (self._out / name).unlink()
-        self._sent, self._sent_at = load.header.last, self._services.clock.monotonic()
-        return False
-
-    def _learn(self, state: State) -> bool:
-        """The other side's state; False while the journal must first be written anew for it.
-
-        Raises `BadMessage` when the other side belongs to a newer epoch.
-        """
-        epoch = Node.get().epoch
-        if state.epoch > epoch:
-            raise BadMessage(_("Le second bâtiment est passé à une époque plus récente : ce site est périmé."), "epoch")
-        applied = state.applied.get(self.name, 0)
-        self.contact = self._services.clock.now()
-        self.trouble = state.trouble
-        if applied < pruned(self.name):
-            if self.name == "small":
-                log.warning("replica: the second building is empty or older than the journal; sending everything")
-                self._services.kit.index.writer.do(_again)
-            return False
-        if applied != self.applied:
-            self._services.kit.index.writer.do(lambda unit: acknowledged(unit, epoch, state.applied))
-        self.applied = applied
-        return True
+    def _line(self, up: bool) -> None:
+        if self._up is not up:
+            self._up, self._since = up, self._services.clock.now()
 
 
 def _nothing() -> None:
     """Before the start there is nothing to undo."""
-
-
-def _again(unit: Unit) -> None:
-    """The other side lacks rows that are no longer journalled: the whole index is journalled again, once."""
-    ReplicaState.delete().execute()
-    write_everything_again(unit)

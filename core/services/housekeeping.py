@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from core.index.journal import LANES, forget
+from core.index.journal import newest as newest_row
 from core.index.tables import CallerAttempt, Event, Idempotency, ReportLock, Session
 from core.index.writer import Unit
 from core.services.kit import Kit
@@ -29,6 +31,8 @@ class Housekeeping:
             Session.delete().where(Session.opened_at < unit.now - timedelta(hours=SESSION_HOURS)).execute()
             Idempotency.delete().where(Idempotency.at < unit.now - FORMS_KEPT).execute()
             CallerAttempt.delete().where(CallerAttempt.at < unit.now - STRANGERS_KEPT).execute()
+            if not self._kit.config.replica.target:  # nobody reads the journal; a copy to come gets everything anew
+                forget(unit, dict.fromkeys(LANES, newest_row()), self._kit.index.epoch)
             ReportLock.delete().where(ReportLock.expires_at < unit.now - timedelta(days=1)).execute()
 
         self._kit.index.writer.do(act)

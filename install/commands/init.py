@@ -26,6 +26,11 @@ from install.reach import Direct
 def init(place: Place, admin: str, name: str, host: str, password_stdin: bool) -> None:
     if host:
         place = Place(place.data, (*place.settings, "web.behind_proxy=true"))
+    if _is_copy(place):
+        create_copy(place)
+        click.echo(_("Dossier %s créé pour une copie : ses comptes viendront du site principal.") % place.data)
+        click.echo(_("Puis : yelen replica take-keys FICHIER --data %s et yelen serve --data %s") % ((place.data,) * 2))
+        return
     create(place, admin, name or admin, new_password(admin, password_stdin))
     click.echo(_("Dossier %s créé, compte %s enregistré.") % (place.data, admin))
     if host:
@@ -38,6 +43,29 @@ def init(place: Place, admin: str, name: str, host: str, password_stdin: bool) -
 
 def create(place: Place, admin: str, name: str, password: str) -> None:
     """Raises `Conflict` when the folder already holds a box, `BadConfig` for a wrong setting; then nothing is made."""
+    path = _write_configuration(place)
+    try:
+        _first_administrator(Place(place.data), admin, name, password)
+    except YelenError:
+        path.unlink()
+        raise
+
+
+def create_copy(place: Place) -> None:
+    """A folder for the second building: configuration and an empty `secrets/`. What it holds comes from the primary."""
+    path = _write_configuration(place)
+    try:
+        load(place.data)
+    except YelenError:
+        path.unlink()
+        raise
+
+
+def _is_copy(place: Place) -> bool:
+    return any(setting.replace('"', "").replace(" ", "") == "replica.role=replica" for setting in place.settings)
+
+
+def _write_configuration(place: Place) -> Path:
     path = place.data / FILE_NAME
     if path.exists():
         raise Conflict(_("%s existe déjà : rien n'a été changé.") % path)
@@ -45,11 +73,7 @@ def create(place: Place, admin: str, name: str, password: str) -> None:
     _private_folder(place.data / "secrets")
     path.write_text(filled_template(place.settings), encoding="utf-8")
     path.chmod(0o600)
-    try:
-        _first_administrator(Place(place.data), admin, name, password)
-    except YelenError:
-        path.unlink()
-        raise
+    return path
 
 
 def _first_administrator(place: Place, admin: str, name: str, password: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
 from core.clock import SystemClock
+from core.config import Config
 from core.errors import Conflict
 from core.i18n import _
 from core.rpc.contract import Status
@@ -16,9 +17,6 @@ from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import reach
 from install.table import show
-
-if TYPE_CHECKING:
-    from core.replication.apply import Applier
 
 
 @click.group(cls=FrenchGroup, help="Second bâtiment.")
@@ -29,9 +27,9 @@ def replica() -> None: ...
 @click.option("--text", is_flag=True, help="tabulations, sans titre")
 @with_place
 def status(place: Place, text: bool) -> None:
-    wanted = place.config().replica
-    with reach(place) as box:
-        told: dict[str, Any] = box.ask(Status())["replica"]
+    config = place.config()
+    told = _of_the_copy(config) if config.replica.role == "replica" else _of_the_primary(place)
+    wanted = config.replica
     limit = _("%d ko/s") % wanted.bandwidth_kbps if wanted.bandwidth_kbps else _("sans limite")
     rows: list[tuple[str, object]] = [
         (_("rôle"), told.get("role", wanted.role)),
@@ -41,6 +39,28 @@ def status(place: Place, text: bool) -> None:
         *((name, value) for name, value in told.items() if name not in ("role", "target")),
     ]
     show((_("QUOI"), _("VALEUR")), rows, text)
+
+
+def _of_the_primary(place: Place) -> dict[str, Any]:
+    with reach(place) as box:
+        found: dict[str, Any] = box.ask(Status())["replica"]
+    return found
+
+
+def _of_the_copy(config: Config) -> dict[str, Any]:
+    """Read from its state, whether it runs or not."""
+    from core.replication.service import own_state
+
+    state = own_state(config.data)
+    return {
+        "role": "replica",
+        "epoch": state.epoch,
+        "site": state.site,
+        **{f"applied.{lane}": seq for lane, seq in sorted(state.applied.items())},
+        **{f"trouble.{lane}": sentence for lane, sentence in sorted(state.trouble.items())},
+        "keys": state.keys,
+        "at": state.at,
+    }
 
 
 @replica.command(help="Prouver que les deux bâtiments sont identiques, ligne à ligne et fichier par fichier.")
@@ -57,17 +77,46 @@ def verify(place: Place) -> int:
 @replica.command(help='Recevoir la copie du site principal (réglage replica.role = "replica"), jusqu\'à Ctrl-C.')
 @with_place
 def apply(place: Place) -> None:
-    from core.replication.service import run_replica
+    from install.second import follow
+
+    follow(_copy(place), click.echo)
+
+
+@replica.command(name="carry-keys", help="Écrire les clés de ce site dans un fichier, à porter à la main à sa copie.")
+@click.argument("file", metavar="FICHIER", type=click.Path(path_type=Path))
+@with_place
+def carry_keys(place: Place, file: Path) -> None:
+    from core.replication.pairing import carry_keys as carried
+
+    config = place.config()
+    carried(config.data, file.absolute())
+    click.echo(_("Clés écrites dans %s : à porter au second bâtiment, puis à effacer.") % file)
+
+
+@replica.command(name="take-keys", help="Dans la copie : prendre les clés du site principal, portées à la main.")
+@click.argument("file", metavar="FICHIER", type=click.Path(path_type=Path))
+@with_place
+def take_keys(place: Place, file: Path) -> None:
+    from core.replication.service import adopt_keys
+
+    site = adopt_keys(_copy(place).data, file)
+    click.echo(_("Clés du site %s en place : l'audit se vérifie ici aussi. Effacer %s.") % (site, file))
+
+
+@replica.command(help="Dans la copie arrêtée : refaire son index à neuf ; les images déjà reçues restent.")
+@with_place
+def reset(place: Place) -> None:
+    from core.replication.service import reset as started_anew
     from install import one_server
 
+    config = _copy(place)
+    with one_server.hold(config.data):
+        aside = started_anew(config.data)
+    click.echo(_("Ancien index mis de côté dans %s. Relancer « yelen replica apply ».") % aside)
+
+
+def _copy(place: Place) -> Config:
     config = place.config()
     if config.replica.role != "replica":
         raise Conflict(_('Ce site est principal : dans un second bâtiment, replica.role = "replica".'))
-
-    def ready(applier: Applier) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_unused: applier.stop())
-        click.echo(_("prêt : la copie de ce dossier suit le site principal."))
-
-    with one_server.hold(config.data):
-        run_replica(config, SystemClock(), ready)
+    return config

@@ -1,4 +1,4 @@
-"""`yelen serve`: the box."""
+"""`yelen serve`: the box; in a second building, the copy."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ from install.place import Place, with_place
 )
 @with_place
 def serve(place: Place) -> None:
-    from install.box import run
-
     logging.basicConfig(
         level=os.environ.get("YELEN_LOG", "INFO").upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    run(place.config(), say=click.echo)
+    config = place.config()
+    if config.replica.role == "replica":
+        from install.second import follow
+
+        follow(config, say=click.echo)
+        return
+    from install.box import run
+
+    run(config, say=click.echo)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.errors import BadMessage
 from core.replication.segment import Entry, Header, decode, encode
 
-HEADER = Header(1, 1, "small", 0, 1, 2, 0)
+HEADER = Header(1, "a" * 16, 1, "small", 0, 2, 0)
 GOOD_PATH = "archive/2026/11/24/" + "a" * 24 + "/" + "b" * 36 + ".dcm"
 
 
