@@ -61,5 +61,5 @@ def _ports(config: Config, clock: Clock) -> Ports:
     return Ports(echo=sender.echo, send_files=sender.send_files, read_header=_header, pages=Press(config.site))
 
 
-def _header(dataset: bytes | memoryview, transfer_syntax: str) -> ReceivedHeader:
-    return walk(dataset, transfer_syntax)
+def _header(dataset: bytes | memoryview, transfer_syntax: str, size: int | None = None) -> ReceivedHeader:
+    return walk(dataset, transfer_syntax, size)

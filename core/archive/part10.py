@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import BadMessage
 from core.i18n import _
@@ -15,6 +16,7 @@ IMPLEMENTATION_CLASS_UID = "2.25.211396418712935084137152943172643126287"
 IMPLEMENTATION_VERSION = "YELEN_0.1"
 _LONG = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"})
 META_CAP = 64 * 1024
+PIECE = 1 << 20
 
 
 def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:
@@ -93,3 +95,17 @@ def read_file_meta(head: bytes) -> FileMeta:
 
 def _said(value: bytes | None) -> str:
     return (value or b"").rstrip(b"\0 ").decode("ascii", "replace")
+
+
+def same_object(one: Path, other: Path) -> bool:
+    """Whether two files hold the same data set in the same transfer syntax, whoever sent it."""
+    with one.open("rb") as a, other.open("rb") as b:
+        first, second = read_file_meta(a.read(META_CAP)), read_file_meta(b.read(META_CAP))
+        if first.transfer_syntax != second.transfer_syntax:
+            return False
+        a.seek(first.dataset_offset)
+        b.seek(second.dataset_offset)
+        while (piece := a.read(PIECE)) == b.read(PIECE):
+            if not piece:
+                return True
+        return False

@@ -92,7 +92,9 @@ class Services:
 
     def recover(self) -> Recovery:
         """The start-up sweep and reconciliation; before any door opens."""
-        return recover(self.kit, self.ingest, self.ports.read_header)
+        found = recover(self.kit, self.ingest, self.ports.read_header)
+        self.standing.recovery = found.lines()
+        return found
 
     def reindex(self) -> Recovery:
         """Rebuild the image index from the files. Needs `ports.read_header`."""

@@ -7,12 +7,14 @@ counters, audit and events; its commit is the promise behind a C-STORE success.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.archive.part10 import file_meta
+from core.archive.part10 import file_meta, same_object
 from core.archive.store import PIECE, StoredFile
 from core.clock import stamp
 from core.errors import OutOfResources
@@ -79,10 +81,33 @@ class Ingest:
             raise OutOfResources(_("Disque presque plein : plus aucune image n'est reçue."))
 
     def adopt(self, arrival: Arrival, stored: StoredFile) -> StoreOutcome:
-        """Index a file that already lies in the archive without a row: after a cut, or from the files alone."""
+        """Index a file that already lies in the archive without a row: after a cut, or from the files alone.
+
+        The file stays where it lies. When its UID has a row already: DUPLICATE is a second copy that nobody needs,
+        QUARANTINED other bytes, ARCHIVED a file that takes the place of one that has vanished.
+        """
         header = arrival.header
         assert header is not None
-        return self._index(arrival, header, stored, adopted=True)
+        outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
+        if outcome is not None:
+            return outcome
+        known = self._known(header.sop_instance_uid)
+        assert known is not None
+        path, _syntax = known
+        try:
+            same = same_object(self._kit.archive.absolute(path), self._kit.archive.absolute(stored.path))
+        except FileNotFoundError:
+            self._take_the_place(arrival, path, stored)
+            return StoreOutcome(Stored.ARCHIVED)
+        if same:
+            return StoreOutcome(Stored.DUPLICATE)
+        if not _in_quarantine(stored):
+            self._kit.index.writer.do(
+                lambda unit: self._set_aside(
+                    unit, arrival, Reason.DUPLICATE_CONFLICT, _("retrouvé après une coupure"), stored
+                )
+            )
+        return StoreOutcome(Stored.QUARANTINED, Reason.DUPLICATE_CONFLICT)
 
     def _write(self, folder: str, meta: bytes, arrival: Arrival) -> StoredFile:
         if arrival.spooled:
@@ -118,71 +143,79 @@ class Ingest:
         return self._keep_aside(arrival, Reason.DUPLICATE_CONFLICT, "")
 
     def _put_back(self, arrival: Arrival, lost: str) -> StoreOutcome:
-        actor = Actor.system("dicom", frozen_origin(arrival))
         stored = self._write(lost.rpartition("/")[0], _meta_of(arrival), arrival)
+        with self._only_if_named(
+            stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, arrival.transfer_syntax)
+        ):
+            self._take_the_place(arrival, lost, stored)
+        return StoreOutcome(Stored.DUPLICATE)
+
+    def _take_the_place(self, arrival: Arrival, lost: str, stored: StoredFile) -> None:
+        """The row of a file that has vanished names this one from now on."""
 
         def act(unit: Unit) -> None:
             Instance.update(
                 path=stored.path, size=stored.size, sha256=stored.sha256, transfer_syntax=arrival.transfer_syntax
-            ).where(Instance.path == lost).execute()
-            unit.audit(actor, "put_back", f"instance:{stored.key}", lost=lost)
+            ).where(Instance.sop_instance_uid == arrival.sop_instance_uid, Instance.path == lost).execute()
+            unit.audit(_sender_of(arrival), "put_back", f"instance:{stored.key}", lost=lost)
             unit.event("alarm", "archive")
 
         self._kit.index.writer.do(act)
-        return StoreOutcome(Stored.DUPLICATE)
 
     def _keep_aside(self, arrival: Arrival, reason: Reason, detail: str) -> StoreOutcome:
         """Quarantine. The third copy of the same conflicting bytes adds no file."""
         digest = _digest(arrival)
         twin = Quarantine.get_or_none(Quarantine.sha256 == digest, Quarantine.reason == str(reason))
-        actor = Actor.system("dicom", origin=f"dicom {arrival.sender.ae_title}@{arrival.sender.address}")
         if twin is None:
             stored = self._write("quarantine", _meta_of(arrival), arrival)
-
-            def act(unit: Unit) -> None:
-                insert(
-                    Quarantine,
-                    reason=str(reason),
-                    detail=detail,
-                    sop_instance_uid=arrival.sop_instance_uid[:64],
-                    transfer_syntax=arrival.transfer_syntax,
-                    patient_hint=arrival.header.patient_name if arrival.header else "",
-                    path=stored.path,
-                    size=stored.size,
-                    sha256=stored.sha256,
-                    calling_ae=arrival.sender.ae_title,
-                    address=arrival.sender.address,
-                    received_at=unit.now,
-                )
-                unit.audit(actor, "quarantine", f"file:{stored.key}", outcome="set aside", reason=str(reason))
-                unit.event("alarm", "quarantine")
-
-            self._kit.index.writer.do(act)
+            with self._only_if_named(stored, lambda: _in_quarantine(stored)):
+                self._kit.index.writer.do(lambda unit: self._set_aside(unit, arrival, reason, detail, stored))
         return StoreOutcome(Stored.QUARANTINED, reason, detail)
 
-    def _index(
-        self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile, adopted: bool = False
-    ) -> StoreOutcome:
-        actor = Actor.system("dicom", frozen_origin(arrival))
+    def _set_aside(self, unit: Unit, arrival: Arrival, reason: Reason, detail: str, stored: StoredFile) -> None:
+        insert(
+            Quarantine,
+            reason=str(reason),
+            detail=detail,
+            sop_instance_uid=arrival.sop_instance_uid[:64],
+            transfer_syntax=arrival.transfer_syntax,
+            patient_hint=arrival.header.patient_name if arrival.header else "",
+            path=stored.path,
+            size=stored.size,
+            sha256=stored.sha256,
+            calling_ae=arrival.sender.ae_title,
+            address=arrival.sender.address,
+            received_at=unit.now,
+        )
+        unit.audit(_sender_of(arrival), "quarantine", f"file:{stored.key}", outcome="set aside", reason=str(reason))
+        unit.event("alarm", "quarantine")
 
-        def act(unit: Unit) -> StoreOutcome | None:
-            found = unit.sql("SELECT 1 FROM instance WHERE sop_instance_uid = ?", (header.sop_instance_uid,)).fetchone()
-            return None if found else self._insert(unit, actor, arrival, header, stored)
-
-        try:
-            outcome = self._kit.index.writer.do(act)
-        except Exception:
-            # Not committed, as far as we know: the file goes only when no row names it.
-            if not adopted and not Instance.select().where(Instance.key == stored.key).exists():
-                self._kit.archive.drop(stored)
-            raise
+    def _index(self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile) -> StoreOutcome:
+        with self._only_if_named(stored, lambda: Instance.select().where(Instance.key == stored.key).exists()):
+            outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
         if outcome is not None:
             return outcome
-        if not adopted:  # another association was first
-            self._kit.archive.drop(stored)
+        self._kit.archive.drop(stored)  # another association was first
         known = self._known(header.sop_instance_uid)
         assert known is not None
         return self._again(arrival, *known)
+
+    @contextmanager
+    def _only_if_named(self, stored: StoredFile, named: Callable[[], bool]) -> Iterator[None]:
+        """The act that follows a new file. When it fails nothing was promised: the file goes, unless a row names it."""
+        try:
+            yield
+        except Exception:
+            if not named():
+                self._kit.archive.drop(stored)
+            raise
+
+    def _insert_once(
+        self, unit: Unit, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
+    ) -> StoreOutcome | None:
+        """None when the UID has a row already."""
+        found = unit.sql("SELECT 1 FROM instance WHERE sop_instance_uid = ?", (header.sop_instance_uid,)).fetchone()
+        return None if found else self._insert(unit, _sender_of(arrival), arrival, header, stored)
 
     def _insert(
         self, unit: Unit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
@@ -330,8 +363,12 @@ class Ingest:
         ]
 
 
-def frozen_origin(arrival: Arrival) -> str:
-    return f"dicom {arrival.sender.ae_title}@{arrival.sender.address}"
+def _sender_of(arrival: Arrival) -> Actor:
+    return Actor.system("dicom", f"dicom {arrival.sender.ae_title}@{arrival.sender.address}")
+
+
+def _in_quarantine(stored: StoredFile) -> bool:
+    return Quarantine.select().where(Quarantine.path == stored.path).exists()
 
 
 def _refusal(arrival: Arrival) -> Reason | None:

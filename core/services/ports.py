@@ -26,9 +26,14 @@ class SendFiles(Protocol):
 
 
 class ReadHeader(Protocol):
-    """The header walk of a data set in a transfer syntax. Raises `BadMessage` whose `reason` is a `Reason`."""
+    """The header walk of a data set in a transfer syntax. Raises `BadMessage` whose `reason` is a `Reason`.
 
-    def __call__(self, dataset: bytes | memoryview, transfer_syntax: str) -> ReceivedHeader: ...
+    size: of the whole data set, when `dataset` is only its beginning.
+    """
+
+    def __call__(
+        self, dataset: bytes | memoryview, transfer_syntax: str, size: int | None = None, /
+    ) -> ReceivedHeader: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Standing:
         self._ports = ports
         self._version = version
         self._started_at = started_at
+        self.recovery: list[str] = []  # what the start found, in French
 
     def status(self) -> dict[str, Any]:
         """Everything `yelen status --json` promises."""
@@ -41,6 +42,7 @@ class Standing:
         return {
             "version": self._version,
             "uptime_s": int((self._kit.now() - self._started_at).total_seconds()),
+            "recovery": self.recovery,
             "doors": self._ports.doors() if self._ports.doors else {},
             "patients": Patient.select().where(Patient.merged_into.is_null()).count(),
             "studies": studies,

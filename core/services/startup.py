@@ -1,21 +1,24 @@
 """After any cut: sweep partial files, index files without a row, name rows without a file; then say what was found.
 
-Nothing is ever deleted but files that were never published.
+What goes was never promised to anybody: a file that was never published, a second copy of an image that has its row,
+a document whose print job was never queued. Nothing else is ever deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from core.archive.part10 import read_file_meta
+from core.archive.part10 import META_CAP, read_file_meta
 from core.archive.store import StoredFile
 from core.errors import BadMessage
 from core.i18n import _, plural
-from core.index.tables import Instance, Quarantine
+from core.index.tables import Instance, PrintJob, Quarantine, Series, Study
 from core.index.writer import Unit
 from core.model.people import Actor
 from core.model.received import Arrival, Reason, Sender, Stored
@@ -24,58 +27,101 @@ from core.services.kit import Kit
 from core.services.ports import ReadHeader
 
 log = logging.getLogger(__name__)
-WINDOW = 1 << 20
+PIECE = 1 << 20
+HEAD = META_CAP + PIECE  # bytes of a file in which its header is looked for
+FOLDERS_A_QUERY = 100
+NAMED = 20  # paths spelled out in a list
 
 
 @dataclass(slots=True)
 class Recovery:
     """What a start or a reindex found. French lines for the log and for the administrator."""
 
+    folders: int = 0
     swept: int = 0
     adopted: int = 0
+    copies: int = 0
+    conflicts: int = 0
+    unqueued: int = 0
     unreadable: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        said = []
-        if self.swept:
-            said.append(plural("%d fichier partiel effacé", "%d fichiers partiels effacés", self.swept) % self.swept)
-        if self.adopted:
-            said.append(plural("%d image retrouvée", "%d images retrouvées", self.adopted) % self.adopted)
-        said += [_("fichier illisible, laissé en place : %s") % path for path in self.unreadable]
-        said += [_("ALERTE, fichier absent : %s") % path for path in self.missing]
+        said = [sentence for number, sentence in self._counted() if number]
+        said += _some(_("fichier illisible, laissé en place : %s"), self.unreadable)
+        said += _some(_("ALERTE, fichier absent : %s"), self.missing)
         return said
+
+    def _counted(self) -> Iterator[tuple[int, str]]:
+        n = self.swept
+        yield n, plural("%d fichier partiel effacé", "%d fichiers partiels effacés", n) % n
+        n = self.adopted
+        yield n, plural("%d image retrouvée", "%d images retrouvées", n) % n
+        n = self.copies
+        yield n, plural("%d copie en double effacée", "%d copies en double effacées", n) % n
+        n = self.conflicts
+        yield n, plural("%d image en conflit mise de côté", "%d images en conflit mises de côté", n) % n
+        n = self.unqueued
+        yield n, plural("%d document jamais demandé effacé", "%d documents jamais demandés effacés", n) % n
+
+
+def _some(sentence: str, paths: list[str]) -> Iterator[str]:
+    """A line a path; a disk that is gone does not fill the log."""
+    for path in paths[:NAMED]:
+        yield sentence % path
+    if len(paths) > NAMED:
+        yield sentence % (_("… et %d autres") % (len(paths) - NAMED))
 
 
 def recover(kit: Kit, ingest: Ingest, read_header: ReadHeader | None) -> Recovery:
     """The start-up sweep: only the folders touched since the last settled start, so that it is quick."""
-    found = Recovery(swept=kit.archive.sweep())
-    for folder in kit.archive.touched():
-        files = kit.archive.files_in(folder)
-        if folder == "quarantine":
-            _adopt_quarantine(kit, files, found)
-            continue
+    touched = kit.archive.touched()
+    found = Recovery(folders=len(touched), swept=kit.archive.sweep())
+    _adopt_quarantine(kit, kit.archive.files_in("quarantine") if "quarantine" in touched else [], found)
+    studies = iter(folder for folder in touched if folder != "quarantine")
+    while some := list(islice(studies, FOLDERS_A_QUERY)):
+        lying = {path for folder in some for path in kit.archive.files_in(folder)}
+        named = _named_in(some)
         if read_header is not None:
-            _adopt(kit, ingest, read_header, files, found)
-        _note_missing(kit, folder, found)
+            _adopt(kit, ingest, read_header, sorted(lying - named), found, copies_go=True)
+        found.missing += sorted(path for path in named - lying if not kit.archive.absolute(path).exists())
+    _forget_unqueued(kit, found)
     if read_header is not None:
         kit.archive.settled()
     for line in found.lines():
-        log.warning("start: %s", line)
+        log.warning(_("reprise : %s"), line)
     return found
 
 
 def reindex(kit: Kit, ingest: Ingest, read_header: ReadHeader) -> Recovery:
-    """Rebuild the image index from the files alone: every file of the archive has its row afterwards."""
+    """Rebuild the image index from the files alone: every file has its row afterwards, and none is deleted."""
     found = Recovery()
     _adopt(kit, ingest, read_header, kit.archive.walk(), found)
     return found
 
 
-def _adopt(kit: Kit, ingest: Ingest, read_header: ReadHeader, files: Iterable[str], found: Recovery) -> None:
+def _named_in(folders: list[str]) -> set[str]:
+    """The files that rows name in these folders."""
+    images = Instance.select(Instance.path).join(Series).join(Study).where(Study.folder.in_(folders))
+    aside = Quarantine.select(Quarantine.path).where(Quarantine.path.startswith("archive/"))
+    return _paths(images) | _paths(aside)
+
+
+def _paths(query: Any) -> set[str]:
+    return {path for (path,) in query.tuples()}
+
+
+def _adopt(
+    kit: Kit,
+    ingest: Ingest,
+    read_header: ReadHeader,
+    files: Iterable[str],
+    found: Recovery,
+    copies_go: bool = False,
+) -> None:
+    """A row for every file that has none. copies_go: a second copy of an image whose own file is there is deleted."""
     for path in files:
-        key = Path(path).stem
-        if Instance.select().where(Instance.key == key).exists():
+        if Instance.select().where(Instance.key == Path(path).stem).exists():
             continue
         try:
             arrival, stored = arrival_of(kit.archive.absolute(path), path, read_header)
@@ -83,29 +129,35 @@ def _adopt(kit: Kit, ingest: Ingest, read_header: ReadHeader, files: Iterable[st
             log.warning("reindex: %s: %s", path, fault)
             found.unreadable.append(path)
             continue
-        outcome = ingest.adopt(arrival, stored)
-        if outcome.what is Stored.ARCHIVED:
-            found.adopted += 1
+        match ingest.adopt(arrival, stored).what:
+            case Stored.ARCHIVED:
+                found.adopted += 1
+            case Stored.QUARANTINED:
+                found.conflicts += 1
+            case Stored.DUPLICATE if copies_go:
+                kit.archive.drop(stored)
+                found.copies += 1
 
 
 def arrival_of(file: Path, path: str, read_header: ReadHeader) -> tuple[Arrival, StoredFile]:
     """A file of the archive as an arrival. Raises `BadMessage` when it cannot be read."""
-    digest, size = hashlib.sha256(), 0
-    with file.open("rb") as stream:
-        head = stream.read(WINDOW)
-        digest.update(head)
-        size += len(head)
-        while piece := stream.read(WINDOW):
-            digest.update(piece)
-            size += len(piece)
+    head, size, sha256 = _read(file)
     meta = read_file_meta(head)
-    whole = file.read_bytes() if size > len(head) else head
-    header = read_header(memoryview(whole)[meta.dataset_offset :], meta.transfer_syntax)
+    header = read_header(memoryview(head)[meta.dataset_offset :], meta.transfer_syntax, size - meta.dataset_offset)
     sender = Sender(meta.source_ae, "", True)
-    arrival = Arrival(
-        sender, header.sop_class_uid, header.sop_instance_uid, meta.transfer_syntax, b"", header, spooled=str(file)
-    )
-    return arrival, StoredFile(file.stem, path, size, digest.hexdigest())
+    arrival = Arrival(sender, header.sop_class_uid, header.sop_instance_uid, meta.transfer_syntax, b"", header)
+    return arrival, StoredFile(file.stem, path, size, sha256)
+
+
+def _read(file: Path) -> tuple[bytes, int, str]:
+    """The first bytes, the size and the hash of a file of any size."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+        digest.update(head)
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+        return head, stream.tell(), digest.hexdigest()
 
 
 def _adopt_quarantine(kit: Kit, files: Iterable[str], found: Recovery) -> None:
@@ -113,15 +165,15 @@ def _adopt_quarantine(kit: Kit, files: Iterable[str], found: Recovery) -> None:
     for path in files:
         if Quarantine.select().where(Quarantine.path == path).exists():
             continue
-        content = kit.archive.absolute(path).read_bytes()
+        _head, size, sha256 = _read(kit.archive.absolute(path))
 
-        def act(unit: Unit, path: str = path, content: bytes = content) -> None:
+        def act(unit: Unit, path: str = path, size: int = size, sha256: str = sha256) -> None:
             Quarantine.create(
                 reason=str(Reason.BAD_STRUCTURE),
                 detail=_("retrouvé après une coupure"),
                 path=path,
-                size=len(content),
-                sha256=hashlib.sha256(content).hexdigest(),
+                size=size,
+                sha256=sha256,
                 received_at=unit.now,
             )
             unit.audit(Actor.system("start"), "quarantine", f"file:{Path(path).stem}", outcome="found again")
@@ -130,7 +182,10 @@ def _adopt_quarantine(kit: Kit, files: Iterable[str], found: Recovery) -> None:
         found.adopted += 1
 
 
-def _note_missing(kit: Kit, folder: str, found: Recovery) -> None:
-    for row in Instance.select(Instance.path).where(Instance.path.startswith(folder + "/")):
-        if not kit.archive.absolute(row.path).exists():
-            found.missing.append(row.path)
+def _forget_unqueued(kit: Kit, found: Recovery) -> None:
+    """A document is on the disk before its job is a row; cut in between, nobody was told « en file »."""
+    lying = [f"paper/{path.name}" for path in kit.archive.absolute("paper").iterdir()]
+    if lying:
+        for path in set(lying) - _paths(PrintJob.select(PrintJob.payload)):
+            kit.archive.disk.remove(kit.archive.absolute(path))
+            found.unqueued += 1

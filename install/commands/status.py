@@ -39,5 +39,7 @@ def flat(told: dict[str, Any], path: str = "") -> Iterator[str]:
     for key, value in told.items():
         if isinstance(value, dict):
             yield from flat(value, f"{path}{key}.")
+        elif isinstance(value, list):
+            yield from (f"{path}{key}: {line}" for line in value)
         else:
             yield f"{path}{key}: {value}"

@@ -38,6 +38,7 @@ def label(key: str) -> str:
     return {
         "version": _("Version"),
         "uptime_s": _("En marche depuis"),
+        "recovery": _("Au dernier démarrage"),
         "doors": _("Portes"),
         "patients": _("Patients"),
         "studies": _("Études"),
@@ -75,6 +76,8 @@ def shown(key: str, value: Any) -> str:
         return "–"
     if key in ("uptime_s", "lag_s"):
         return duration(int(value))
+    if isinstance(value, list):
+        return " ; ".join(value) or _("rien à réparer")
     if isinstance(value, bool):
         return _("oui") if value else _("non")
     if value in ("primary", "replica"):

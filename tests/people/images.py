@@ -60,5 +60,5 @@ def arrival(uid: str = "1.2.3.4", sender: Sender = SCANNER, **facts: Any) -> Arr
     return Arrival(sender, CT_IMAGE, uid, EXPLICIT, content, walk(content, EXPLICIT))
 
 
-def read_header(data: bytes | memoryview, transfer_syntax: str) -> ReceivedHeader:
-    return walk(data, transfer_syntax)
+def read_header(data: bytes | memoryview, transfer_syntax: str, size: int | None = None) -> ReceivedHeader:
+    return walk(data, transfer_syntax, size)
