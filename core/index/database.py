@@ -53,6 +53,7 @@ def bind(path: Path) -> IndexDatabase:
             "journal_mode": "wal",
             "synchronous": 2,
             "foreign_keys": 1,
+            "recursive_triggers": 1,  # so that what a REPLACE removes is journalled, or refused where it is frozen
             "busy_timeout": 10_000,
             "cache_size": -16_000,
             "temp_store": 2,

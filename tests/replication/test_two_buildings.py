@@ -15,20 +15,10 @@ from core.replication.inventory import inventory
 from core.replication.service import run_replica
 from core.replication.verify import Verdict, prove
 from core.services import Services
-from tests.people.hospital import (
-    IDENTITY,
-    PIN,
-    RADIOLOGIST,
-    RECEPTION,
-    TECHNOLOGIST,
-    add_destination,
-    hospital,
-    site_config,
-)
+from tests.people.hospital import hospital, site_config
 from tests.people.images import arrival
 from tests.replication.buildings import SecondBuilding, caught_up, hashes, linked, second_building, until
-from tests.services.test_identity import planned
-from tests.services.test_reports import TEXT, to_read
+from tests.replication.every_verb import everything, never_called, watched
 from tests.skips import needs_rsync
 
 pytestmark = [pytest.mark.peer, needs_rsync]
@@ -51,31 +41,20 @@ def tables(folder: Path) -> dict[str, list[tuple[object, ...]]]:
         return {name: index.execute(f'SELECT * FROM "{name}" ORDER BY 1').fetchall() for name in names}
 
 
-def test_every_row_and_file_of_a_day_is_in_both_buildings(tmp_path: Path) -> None:
+def test_every_row_and_file_of_every_verb_is_in_both_buildings(tmp_path: Path) -> None:
     here, there = tmp_path / "a", tmp_path / "b"
     with hospital(here, SystemClock(), accounts=True) as services, second_building(there):
         with linked(services, str(there)) as link:
-            add_destination(services, 1)
-            step, _number, _uid = to_read(services)
-            services.reports.release_preliminary(RADIOLOGIST, step, TEXT, PIN)
-            view = services.reports.signer_view(RADIOLOGIST, step, TEXT)
-            services.reports.sign(RADIOLOGIST, step, TEXT, PIN, view.shown_hash, discordance="none")
-            images(services, 0, 3)
-            services.ingest.store(arrival("1.9.0", study="1.9", patient_id="EXT-1", name="BARRY^Salif", shade=9))
-            prior = services.patients.register_unknown(RECEPTION, "F")
-            survivor = services.patients.register_unknown(RECEPTION, "F")
-            services.patients.merge(IDENTITY, survivor.id, prior.id, "même enfant")
-            services.patients.unmerge(IDENTITY, prior.id, "erreur")
-            other, _number, _uid = planned(services, "ZONGO", "Rasmané")
-            services.scheduling.undo_arrival(RECEPTION, other, "erreur")
-            services.scheduling.cancel(RECEPTION, other, "parti")
-            study = services.reconciliation.unmatched(TECHNOLOGIST)[0]
-            services.reconciliation.detach(TECHNOLOGIST, study.id, "essai")
+            day = watched(services)
+            everything(day)
+            assert never_called(day) == set(), "a verb that no copy was ever proved for"
             until(lambda: caught_up(link), "the second building has everything")
+        ours = tables(here)
+        assert [name for name, rows in ours.items() if not rows] == [], "a table that no copy was ever proved for"
+        assert ours == tables(there)
         assert proof(here, there).ok, proof(here, there).lines
-        assert tables(here) == tables(there)
         assert hashes(here) == hashes(there)
-        assert len(hashes(here)) == 6
+        assert len(hashes(here)) == 7
 
 
 def test_one_altered_byte_and_one_altered_row_are_each_named(tmp_path: Path) -> None:
