@@ -20,6 +20,7 @@ import click
 from core.config import FILE_NAME, load
 from core.errors import Unreachable
 from core.i18n import _
+from install.commands.init import create, create_copy
 from install.demo.accounts import PASSWORD, PIN, users
 from install.demo.furnishing import MACHINES, furnish
 from install.demo.staff import Staff
@@ -27,6 +28,7 @@ from install.house import open_house
 from install.place import Place
 
 READY_S = 60
+SITE = ("site.hospital=CHU pédiatrique de démonstration", "site.patient_prefix=CDG", "site.authority=CHUP")
 
 
 class Worker:
@@ -81,7 +83,12 @@ class Worker:
 def run(data: Path, speed: float, settings: Iterable[str] = ()) -> int:
     """Open the demo hospital and show what happens until Ctrl-C."""
     settings = (*_free_ports(data), *settings)
-    _make(Place(data, tuple(settings)))
+    second = data.parent / f"{data.name}-batiment-2"
+    if not (second / FILE_NAME).exists():
+        create_copy(Place(second, (*SITE, "replica.role=replica")))
+    if not (data / FILE_NAME).exists():
+        target = (f"replica.target={second.absolute()}", "replica.interval_s=2")
+        create(Place(data, (*SITE, *target)), "racine", _("Démonstration"), PASSWORD)
     workers: list[Worker] = []
     staff: Staff | None = None
     log = data / "demo.log"
@@ -94,10 +101,13 @@ def run(data: Path, speed: float, settings: Iterable[str] = ()) -> int:
         his_port = int(his.wait_for("écoute").split()[1])
         with open_house(load(data, settings)) as house:
             furnish(house.services, data / "papier", his_port)
+        copy = Worker(log, "-m", "install", "replica", "apply", "--data", str(second))
+        workers.append(copy)
+        copy.wait_for("prêt")
         box = Worker(log, "-m", "install", "serve", "--data", str(data), *_flags(settings))
         workers.append(box)
         doors = dict(part.split("=", 1) for part in box.wait_for("prêt").split()[1:])
-        _welcome(data, doors)
+        _welcome(data, second, doors)
         his.tell(f"envoyer {doors['hl7'].rpartition(':')[2]}")
         workers += _machines(log, int(doors["dicom"].rpartition(":")[2]), speed)
         staff = Staff(Path(doors["rpc"]), f"http://{doors['http']}/", speed, click.echo)
@@ -109,22 +119,6 @@ def run(data: Path, speed: float, settings: Iterable[str] = ()) -> int:
         for worker in reversed(workers):
             worker.stop()
     return 0
-
-
-def _make(place: Place) -> None:
-    """The data folder of the demo, when it is not there yet."""
-    from install.commands.init import create
-
-    if not (place.data / FILE_NAME).exists():
-        create(
-            Place(
-                place.data,
-                ("site.hospital=CHU pédiatrique de démonstration", "site.patient_prefix=CDG", "site.authority=CHUP"),
-            ),
-            "racine",
-            _("Démonstration"),
-            PASSWORD,
-        )
 
 
 def _free_ports(data: Path) -> list[str]:
@@ -159,7 +153,7 @@ def _machines(log: Path, port: int, speed: float) -> list[Worker]:
     ]
 
 
-def _welcome(data: Path, doors: dict[str, str]) -> None:
+def _welcome(data: Path, second: Path, doors: dict[str, str]) -> None:
     """Where to look, and with which accounts."""
     rows = [f"    {user.login:<12} {what}" for user, what in users()]
     click.echo(
@@ -171,6 +165,7 @@ def _welcome(data: Path, doors: dict[str, str]) -> None:
                 _("  Navigateur    http://%s/") % doors["http"],
                 _("  Terminal      yelen tui --data %s") % data,
                 _("  Papier        %s") % (data / "papier"),
+                _("  Bâtiment 2    %s    la preuve : yelen replica verify --data %s") % (second, data),
                 _("  Journal       %s") % (data / "demo.log"),
                 _("  DICOM         %s (titre AE YELEN)    HL7  %s") % (doors["dicom"], doors["hl7"]),
                 "",
