@@ -20,6 +20,7 @@ from install.demo.accounts import PASSWORD
 from install.demo.children import Child
 from tests.days.his import His, verdict
 from tests.days.machines import Machine
+from tests.days.second import SecondBuilding
 from tests.days.site import Site
 from tests.days.witness import Witness
 
@@ -94,6 +95,14 @@ def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]
     yield Department(site, his, Machine("SCANNER1", "CT", folder))
     his.close()
     site.close()
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[SecondBuilding]:
+    """A second building that has been prepared; a test starts it when it wants."""
+    building = SecondBuilding(tmp_path)
+    yield building
+    building.close()
 
 
 @pytest.fixture

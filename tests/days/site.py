@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.model.device import Destination, Device, HisSender
 from core.model.printing import Printer
-from core.rpc.contract import AddUser, Call, SaveDevice, SavePrinter
+from core.rpc.contract import AddUser, Call, SaveDevice, SavePrinter, Status
 from install.calls import SaveDestination, SaveExam, SaveRoom, SaveSender
 from install.demo.accounts import PASSWORD, PIN, users
 from install.demo.furnishing import EXAMS, MACHINES, ROOMS
 from install.place import Place
 from install.reach import Reach, reach
 from tests.install.boxes import Box, init
+from tests.replication.buildings import until
 
 R = TypeVar("R")
 SETTINGS = ("site.hospital=CHU pédiatrique", "site.patient_prefix=CDG", "site.authority=CHUP")
@@ -46,6 +48,14 @@ class Site:
         """A call of the administrator at the machine's own console."""
         with reach(Place(self.data)) as box:
             return box.ask(call)
+
+    def until_the_copy(self, stands: Callable[[dict[str, Any]], bool], what: str) -> None:
+        """Until what the box says of its second building is as wanted."""
+        with reach(Place(self.data)) as box:
+            until(lambda: stands(box.ask(Status())["replica"]), what)
+
+    def until_the_copy_has_all(self) -> None:
+        self.until_the_copy(lambda told: told["lag_seq"] == 0, "everything is acknowledged there")
 
     def furnish(self, his_port: int = 0) -> Site:
         """Rooms, exams, machines, a printer, accounts, and the HIS when it listens somewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from playwright.sync_api import expect
 
 from core.dicom import dimse
 from core.model.device import Device
+from core.model.order import Room
 from core.model.printing import Printer, PrintState
 from core.rpc.contract import PrintJobs, PrintLabel, SaveDevice, SavePrinter, SearchPatients, Status
-from install.calls import Quarantined, RefusedCallers
+from install.calls import Quarantined, RefusedCallers, SaveRoom
 from install.demo.accounts import PASSWORD
 from install.demo.browser import Browser
 from install.demo.phantoms import ct_head
@@ -23,10 +25,12 @@ from tests.days.conftest import Department, Seat
 from tests.days.his import verdict
 from tests.days.machines import Machine, exam_of
 from tests.days.posts import terminal
+from tests.days.second import SecondBuilding, tables
+from tests.days.site import Site
 from tests.dicom.modality import Modality, request_command
 from tests.install.boxes import Box, init, yelen
 from tests.people.images import CT_IMAGE, EXPLICIT, dataset, encoded
-from tests.skips import needs_chromium, needs_dcmtk
+from tests.skips import needs_chromium, needs_dcmtk, needs_rsync
 
 HANGING_S = 30.0
 
@@ -209,3 +213,27 @@ def test_a_terminal_that_is_too_small_says_so_and_works_once_it_is_larger(depart
         post.wait_for("Terminal trop petit : Yelen demande 80 colonnes sur 24")
         post.resize(80, 24)
         post.wait_for("Identifiant")
+
+
+@pytest.fixture
+def first(tmp_path: Path, second: SecondBuilding) -> Iterator[Site]:
+    site = Site(tmp_path, f"replica.target={second.data}", "replica.interval_s=1").start()
+    yield site
+    site.close()
+
+
+@needs_rsync
+def test_a_second_building_that_is_gone_is_said_and_catches_up_when_it_is_back(
+    first: Site, second: SecondBuilding, tmp_path: Path
+) -> None:
+    away = second.data.rename(tmp_path / "loin")
+    first.ask(SaveRoom(Room("SC2", "Second scanner", "CT")))
+    first.until_the_copy(lambda told: "n'existe pas" in told["error"], "the box says that the other one is away")
+    assert f"le dossier {second.data}/ n'existe pas." in yelen("replica", "status", data=first.data).stdout
+    first.ask(SaveRoom(Room("RX2", "Seconde radiographie", "DX")))
+    away.rename(second.data)
+    second.start()
+    first.until_the_copy_has_all()
+    assert [row[0] for row in tables(second.data)["room"]] == ["RX2", "SC2"]
+    assert yelen("replica", "verify", data=first.data).returncode == 0
+    assert tables(first.data) == tables(second.data)

@@ -22,11 +22,12 @@ from tests.days.conftest import Seat
 from tests.days.his import His, verdict, words
 from tests.days.machines import Machine, exam_of, step_of
 from tests.days.posts import seated
+from tests.days.second import SecondBuilding, forge_a_byte, forge_a_row, hashes, tables
 from tests.days.site import Site
 from tests.days.witness import Deed, Witness
 from tests.install.boxes import yelen
 from tests.printers import paper
-from tests.skips import needs_chromium, needs_dcmtk, needs_poppler
+from tests.skips import needs_chromium, needs_dcmtk, needs_poppler, needs_rsync
 from tests.tui.harness import Terminal
 
 HEMATOMA = "Hématome extra-dural temporal droit de 9 mm. Avis neurochirurgical demandé à 14 h."
@@ -45,6 +46,7 @@ class Day:
     radiography: Machine
     echo: Machine
     folder: Path
+    second: SecondBuilding
     ct: int = 0
     rx: int = 0
 
@@ -58,9 +60,10 @@ class Day:
 
 
 @pytest.fixture
-def day(tmp_path: Path) -> Iterator[Day]:
+def day(tmp_path: Path, second: SecondBuilding) -> Iterator[Day]:
     his = His()
-    site = Site(tmp_path).start()
+    second.start()
+    site = Site(tmp_path, f"replica.target={second.data}", "replica.interval_s=1").start()
     yield Day(
         site.furnish(his.port),
         Witness(site.data),
@@ -69,6 +72,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
         Machine("RADIO1", "DX", tmp_path),
         Machine("ECHO1", "US", tmp_path),
         tmp_path,
+        second,
     )
     site.close()
     his.close()
@@ -77,6 +81,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
 @needs_chromium
 @needs_dcmtk
 @needs_poppler
+@needs_rsync
 def test_one_hospital_day(day: Day, seat: Seat) -> None:
     the_his_admits_and_orders(day)
     with seated(day.site.data, "accueil-1", "accueil") as reception:
@@ -95,6 +100,8 @@ def test_one_hospital_day(day: Day, seat: Seat) -> None:
     the_emergency_ward_sees_images_and_report(day, seat(day.site.kiosk, "urgences"))
     the_paediatric_ward_reads_and_so_it_is_delivered(day, seat(day.site.kiosk, "pediatrie"))
     everything_is_in_the_audit(day)
+    everything_is_at_the_second_building(day)
+    one_altered_byte_and_one_altered_row_are_found(day)
 
 
 def the_his_admits_and_orders(day: Day) -> None:
@@ -332,6 +339,30 @@ def everything_is_in_the_audit(day: Day) -> None:
         assert who in day.witness.authors(act)
     checked = yelen("audit", "verify", data=day.site.data)
     assert (checked.returncode, checked.stdout.split(":")[0]) == (0, "Audit intact ")
+
+
+def everything_is_at_the_second_building(day: Day) -> None:
+    day.site.until_the_copy_has_all()
+    proof = yelen("replica", "verify", data=day.site.data)
+    assert proof.returncode == 0, proof.stdout
+    assert "Les deux bâtiments sont identiques." in proof.stdout
+    assert tables(day.site.data) == tables(day.second.data)
+    assert hashes(day.site.data) == hashes(day.second.data)
+    assert len(hashes(day.second.data)) == SLICES + 3
+
+
+def one_altered_byte_and_one_altered_row_are_found(day: Day) -> None:
+    name = sorted(hashes(day.second.data))[0]
+    forge_a_byte(day.second.data / name)
+    found = yelen("replica", "verify", data=day.site.data)
+    assert (found.returncode, f"fichier {name} : diffère (là-bas)" in found.stdout) == (1, True)
+    assert hashes(day.site.data) != hashes(day.second.data)
+    forge_a_byte(day.second.data / name)
+    assert yelen("replica", "verify", data=day.site.data).returncode == 0
+    forge_a_row(day.second.data, f"UPDATE step SET dose = 'PDL 3,01 mGy.cm' WHERE id = {day.ct}")
+    found = yelen("replica", "verify", data=day.site.data)
+    assert (found.returncode, f"ligne step {day.ct} : diffère" in found.stdout) == (1, True)
+    assert tables(day.site.data) != tables(day.second.data)
 
 
 def sheet(day: Day, kind: str) -> bytes:
