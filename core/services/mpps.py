@@ -17,7 +17,7 @@ from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, MppsFacts
 from core.model.received import ReceivedHeader, Sender
 from core.model.step import StepEvent, StepStatus
 from core.model.study import Match
-from core.services.ingest import WAITING
+from core.services.image_rows import WAITING
 from core.services.kit import Kit
 from core.services.matching import find_place, step_of
 from core.services.steps import advance, change, state_of, step_row

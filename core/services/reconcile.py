@@ -14,7 +14,7 @@ from core.model.people import Actor, Role
 from core.model.step import Flag, StepEvent
 from core.model.study import Match, StudyLine
 from core.services.access import DEPARTMENT, require
-from core.services.ingest import WAITING
+from core.services.image_rows import WAITING
 from core.services.kit import Kit
 from core.services.patients import show_identity
 from core.services.steps import advance, change, flag, step_row

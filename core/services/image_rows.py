@@ -1,0 +1,214 @@
+"""The rows of a received image: study, series, instance, counters, and what its arrival does to the exam.
+
+The hot path of ingest: plain SQL spelled once, inside one act.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.archive.store import StoredFile
+from core.clock import stamp
+from core.i18n import _
+from core.index.rows import insert
+from core.index.tables import Series, Study, Task
+from core.index.writer import Unit
+from core.model.names import fold
+from core.model.people import Actor, Role
+from core.model.received import Arrival, ReceivedHeader, Stored, StoreOutcome
+from core.model.step import Flag, ReportStatus, StepEvent, StepStatus
+from core.model.study import Match
+from core.services.kit import Kit
+from core.services.matching import Place, find_place
+from core.services.patients import show_identity
+from core.services.steps import advance, flag, step_row
+
+BULK = frozenset({"CT", "MR", "PT", "US", "XA", "RF", "NM"})
+WAITING = (StepStatus.REQUESTED, StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.NO_SHOW)
+
+
+def insert_image(
+    unit: Unit, kit: Kit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
+) -> StoreOutcome:
+    """Study, series and instance rows, counters, and what the first image does to the exam."""
+    now = stamp(unit.now)
+    row = unit.sql(
+        "SELECT s.id, s.step_id, s.match, s.modalities, p.status, p.report_status FROM study s "
+        "LEFT JOIN step p ON p.id = s.step_id WHERE s.study_instance_uid = ? AND s.sent_id = ?",
+        (header.study_instance_uid, header.patient_id),
+    ).fetchone()
+    if row is None:
+        row = _new_study(unit, kit, actor, arrival, header, stored)
+    study_id, step_id, match, modalities, status, report = row
+    series_id = _series(unit, study_id, header)
+    unit.sql(
+        "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
+        "columns, frames, path, size, sha256, incomplete, charset_suspect, lane, calling_ae, address, received_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            stored.key,
+            series_id,
+            header.sop_instance_uid,
+            arrival.sop_class_uid,
+            arrival.transfer_syntax,
+            header.instance_number,
+            header.rows,
+            header.columns,
+            max(header.number_of_frames or 1, 1),
+            stored.path,
+            stored.size,
+            stored.sha256,
+            header.incomplete,
+            header.charset_suspect,
+            "bulk" if header.modality in BULK else "small",
+            arrival.sender.ae_title,
+            arrival.sender.address,
+            now,
+        ),
+    )
+    unit.sql("UPDATE series SET instances = instances + 1 WHERE id = ?", (series_id,))
+    unit.sql(
+        "UPDATE study SET instances = instances + 1, bytes = bytes + ?, last_image_at = ? WHERE id = ?",
+        (stored.size, now, study_id),
+    )
+    if header.modality and f'"{header.modality}"' not in modalities:
+        _add_modality(study_id, header.modality)
+    if header.incomplete:
+        Study.update(incomplete=True).where(Study.id == study_id).execute()
+    unit.audit(actor, "store", f"instance:{stored.key}", study=study_id)
+    unit.event(f"study:{study_id}", study_id)
+    if step_id is not None:
+        _image_of(unit, actor, step_id, status, report, header)
+    return StoreOutcome(
+        Stored.ARCHIVED, study_id=study_id, step_id=step_id, unreconciled=match == str(Match.UNRECONCILED)
+    )
+
+
+def _image_of(unit: Unit, actor: Actor, step_id: int, status: str, report: str, header: ReceivedHeader) -> None:
+    """What an image does to its exam: the first one starts it, a late one is flagged."""
+    unit.event(f"step:{step_id}", step_id)
+    if status in WAITING:
+        row = step_row(step_id)
+        flags = set(row.flags)
+        if status in (StepStatus.REQUESTED, StepStatus.NO_SHOW):
+            flags.add(str(Flag.NO_APPOINTMENT))
+        advance(
+            unit,
+            actor,
+            row,
+            StepEvent.ACQUISITION_STARTED,
+            source_key=header.sop_instance_uid,
+            started_at=unit.now,
+            flags=tuple(sorted(flags)),
+        )
+    elif status == StepStatus.CANCELED:
+        _done_though_canceled(unit, step_row(step_id))
+    elif report == ReportStatus.SIGNED:
+        flag(unit, step_row(step_id), Flag.LATE_IMAGES)
+    if header.incomplete:
+        flag(unit, step_row(step_id), Flag.INCOMPLETE)
+
+
+def _new_study(
+    unit: Unit, kit: Kit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
+) -> tuple[Any, ...]:
+    place = find_place(unit, kit, actor, header, arrival.sender)
+    study = insert(
+        Study,
+        study_instance_uid=header.study_instance_uid,
+        sent_id=header.patient_id,
+        sent_issuer=header.issuer_of_patient_id,
+        sent_name=header.patient_name,
+        sent_birth_date=header.patient_birth_date,
+        sent_sex=header.patient_sex,
+        patient=place.patient.id if place.patient else None,
+        step=place.step.id if place.step else None,
+        suspect_step_id=place.suspect.id if place.suspect else None,
+        match=str(place.match),
+        why=place.why,
+        folder=stored.path.rpartition("/")[0],
+        accession_number=header.accession_number,
+        study_id=header.study_id,
+        study_date=header.study_date,
+        study_time=header.study_time,
+        description=header.study_description,
+        referring_physician=header.referring_physician,
+        modalities=(header.modality,) if header.modality else (),
+        number=header.patient_id,
+        name=header.patient_name,
+        name_key=fold(header.patient_name.replace("^", " ")),
+        birth_date=header.patient_birth_date,
+        sex=header.patient_sex,
+        device=arrival.sender.ae_title,
+        received_at=unit.now,
+    )
+    _tell_new_study(unit, actor, study, place)
+    step = place.step
+    return (
+        study.id,
+        step.id if step else None,
+        str(place.match),
+        f'["{header.modality}"]',
+        step.status if step else None,
+        step.report_status if step else None,
+    )
+
+
+def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
+    found = unit.sql(
+        "SELECT id FROM series WHERE study_id = ? AND series_instance_uid = ?", (study_id, header.series_instance_uid)
+    ).fetchone()
+    if found:
+        return int(found[0])
+    row = insert(
+        Series,
+        study=study_id,
+        series_instance_uid=header.series_instance_uid,
+        modality=header.modality,
+        number=header.series_number,
+        description=header.series_description,
+        body_part=header.body_part,
+        laterality=header.laterality,
+        station=header.station_name,
+    )
+    unit.sql("UPDATE study SET series = series + 1 WHERE id = ?", (study_id,))
+    return int(row.id)
+
+
+def _add_modality(study_id: int, modality: str) -> None:
+    study = Study.get_by_id(study_id)
+    if modality not in study.modalities:
+        Study.update(modalities=sorted({*study.modalities, modality})).where(Study.id == study_id).execute()
+
+
+def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
+    if place.match is Match.UNRECONCILED:
+        insert(
+            Task,
+            kind="reconcile",
+            study_id=study.id,
+            role=str(Role.TECHNOLOGIST),
+            text=_("Images à rapprocher : %s (%s)") % (study.sent_name.replace("^", " "), place.why),
+            created_at=unit.now,
+        )
+        unit.audit(actor, "unreconciled", f"study:{study.id}", why=place.why)
+        unit.event("alarm", "unreconciled")
+        if place.suspect is not None:
+            flag(unit, place.suspect, Flag.IDENTITY_DOUBTFUL)
+    elif place.patient is not None:
+        show_identity(place.patient)
+    unit.event("studies", study.id)
+
+
+def _done_though_canceled(unit: Unit, row: Any) -> None:
+    if str(Flag.DONE_THOUGH_CANCELED) in row.flags:
+        return
+    flag(unit, row, Flag.DONE_THOUGH_CANCELED)
+    insert(
+        Task,
+        kind="done_though_canceled",
+        step_id=row.id,
+        role=str(Role.RECEPTION),
+        text=_("Annulé mais réalisé : %s") % row.exam_label,
+        created_at=unit.now,
+    )
