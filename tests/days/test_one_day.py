@@ -92,12 +92,14 @@ def test_one_hospital_day(day: Day, seat: Seat) -> None:
     with seated(day.site.data, "salles", "manip") as technologist:
         the_technologist_verifies_the_scan(day, technologist)
         the_technologist_attaches_the_radiograph(day, technologist)
-    radiologist = seat(day.site.kiosk, "radiologue")
-    the_radiologist_reads_and_signs(day, radiologist)
+    radiologist, nurse = seat(day.site.kiosk, "radiologue"), seat(day.site.kiosk, "urgences")
+    the_radiologist_reads_and_tells_the_ward_at_once(day, radiologist)
+    the_emergency_ward_has_a_preliminary(day, nurse)
+    the_radiologist_signs(day, radiologist)
     the_his_has_the_result(day)
     the_report_came_out_on_paper(day)
     the_radiologist_signs_the_radiograph(day, radiologist)
-    the_emergency_ward_sees_images_and_report(day, seat(day.site.kiosk, "urgences"))
+    the_emergency_ward_sees_images_and_report(day, nurse)
     the_paediatric_ward_reads_and_so_it_is_delivered(day, seat(day.site.kiosk, "pediatrie"))
     everything_is_in_the_audit(day)
     everything_is_at_the_second_building(day)
@@ -244,7 +246,7 @@ def the_technologist_attaches_the_radiograph(day: Day, technologist: Terminal) -
     ]
 
 
-def the_radiologist_reads_and_signs(day: Day, radiologist: Page) -> None:
+def the_radiologist_reads_and_tells_the_ward_at_once(day: Day, radiologist: Page) -> None:
     expect(radiologist.locator("h2").first).to_contain_text("Urgences")
     radiologist.click(f"#o{day.ct}")
     sees_a_picture(radiologist)
@@ -257,13 +259,35 @@ def the_radiologist_reads_and_signs(day: Day, radiologist: Page) -> None:
     expect(radiologist.locator("[name=technique]")).to_have_value("Acquisition hélicoïdale sans injection.")
     radiologist.fill("[name=findings]", "Lentille hyperdense temporale droite.\nPas d'engagement.")
     radiologist.fill("[name=conclusion]", HEMATOMA)
+    radiologist.click("text=Provisoire au service")
+    with day.witness.sees() as seen:
+        radiologist.fill("[name=secret]", PIN)
+        radiologist.click("text=Envoyer le provisoire")
+        radiologist.wait_for_url(f"**/lecture/{day.ct}")
+    assert [(deed.event, deed.became, deed.who) for deed in seen.of(day.ct)] == [
+        ("PRELIMINARY_RELEASED", "DUE", "radiologue")
+    ]
+    preliminary = day.his.result()
+    assert preliminary.extract_field("OBR", 0, 25) == "P"
+    assert words(preliminary)["Mention"] == ["COMPTE RENDU PROVISOIRE – NON VALIDÉ"]
+
+
+def the_emergency_ward_has_a_preliminary(day: Day, nurse: Page) -> None:
+    expect(nurse.locator("h2").first).to_contain_text("À lire")
+    nurse.click(f"#r{day.ct}")
+    expect(nurse.locator("main")).to_contain_text("COMPTE RENDU PROVISOIRE – NON VALIDÉ")
+    expect(nurse.locator("article")).to_contain_text(HEMATOMA)
+
+
+def the_radiologist_signs(day: Day, radiologist: Page) -> None:
     radiologist.click("text=Vérifier et signer")
     expect(radiologist.locator("main")).to_contain_text(f"{SLICES} sur {SLICES} annoncées")
     expect(radiologist.locator("main")).to_contain_text("APERÇU")
+    radiologist.check("[name=discordance][value=none]")
     with day.witness.sees() as seen:
         radiologist.fill("[name=secret]", PIN)
         radiologist.click("button:has-text('Signer')")
-        expect(radiologist.locator("article")).to_contain_text(HEMATOMA)
+        expect(radiologist.locator("article .signed")).to_contain_text("Signé · Dr Salif TRAORÉ")
     signed = seen.of(day.ct)[0]
     assert (signed.event, signed.became, signed.who) == ("SIGNED", "SIGNED", "radiologue")
     radiologist.click("button:has-text('Imprimer')")
@@ -307,6 +331,7 @@ def the_radiologist_signs_the_radiograph(day: Day, radiologist: Page) -> None:
 
 
 def the_emergency_ward_sees_images_and_report(day: Day, nurse: Page) -> None:
+    nurse.goto("/")
     expect(nurse.locator("tr", has_text="OUÉDRAOGO Aïcha").locator(".state").first).to_have_text(
         "envoyé", timeout=20_000
     )
