@@ -96,8 +96,11 @@ class Acquisition:
         return self._line(step_id)
 
     def settle(self, actor: Actor) -> int:
-        """Timer: an exam without MPPS whose images have stopped coming for 180 s is done (T7), and without
-        a flag it is to be read (T9). How many exams moved."""
+        """Timer: an exam without MPPS whose images have stopped coming for 180 s is done (T7).
+
+        One that nobody ordered is then to be read (T9): nobody waits at a console to verify it. The others keep the
+        technologist's check. How many exams moved.
+        """
         limit = self._kit.now() - STABLE
         stable = (
             Step.select(Step)
@@ -145,5 +148,5 @@ def _settle(unit: Unit, actor: Actor, step_id: int) -> None:
         return
     advance(unit, actor, row, StepEvent.ACQUISITION_ENDED, ended_at=unit.now)
     blocked = {str(Flag.INCOMPLETE), str(Flag.IDENTITY_DOUBTFUL), str(Flag.LATE_IMAGES)}
-    if not blocked & set(row.flags):
+    if str(Flag.UNSCHEDULED) in row.flags and not blocked & set(row.flags):
         verify_images(unit, actor, row)
