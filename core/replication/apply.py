@@ -54,6 +54,7 @@ class Applier:
         self._trouble: dict[str, str] = {}
         self._refused = dict.fromkeys(LANES, 0)
         self._told_at = 0.0
+        self._stumbled = False
         self._inventories = Inventories(data)
         for folder in ("archive", "quarantine", "inbox/refused", "replica/tmp", "replica/damaged"):
             ensure_folder(self._disk, data / folder)
@@ -64,8 +65,9 @@ class Applier:
         """Until `stop`: apply what arrives. `beat` is called at every look."""
         while not self._leaving.is_set():
             beat()
+            self._stumbled = False
             if not self.round():
-                self._leaving.wait(LOOK_S)
+                self._leaving.wait(TROUBLE_S if self._stumbled else LOOK_S)
             if self._clock.monotonic() - self._told_at > BEAT_S:
                 self._tell()
         self._inventories.close()
@@ -168,7 +170,7 @@ class Applier:
             log.warning("replica: %s: %s", path.name, fault)
             self._trouble[_lane_of(path)] = sentence
             self._tell()
-        self._leaving.wait(TROUBLE_S)
+        self._stumbled = True
 
     def _tell(self) -> None:
         """Rewrite the state that the other side reads; only after what it says is durable."""

@@ -86,8 +86,8 @@ class Lane:
         self.applied = self._sent = row.seq if row else 0
 
     def forget_sent(self) -> None:
-        """After a failure: what was sent is not believed to be there."""
-        self._sent = self.applied
+        """After a failure: what was sent is not believed to be there, and may go again at once."""
+        self._sent, self._sent_at = self.applied, None
 
     def round(self) -> Turn:
         """One look at the other side, and one segment when it can take one. Raises a `YelenError` or `EmptyCopy`."""

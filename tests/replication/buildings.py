@@ -32,6 +32,7 @@ def ready(applier):
 run_replica(site_config(Path(sys.argv[1])), SystemClock(), ready)
 """
 PATIENCE_S = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 class SecondBuilding:
@@ -43,9 +44,8 @@ class SecondBuilding:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SECOND, str(self.folder)], cwd=root, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SECOND, str(self.folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == "prêt"
@@ -110,3 +110,23 @@ def caught_up(link: Replicator) -> bool:
     """Everything journalled is acknowledged."""
     status = link.status()
     return status["up"] is True and not status["error"] and status["lag_seq"] == 0
+
+
+def apply_once(folder: Path) -> None:
+    """The second building takes what lies in its inbox, and ends. A new folder becomes one."""
+    (folder / "secrets").mkdir(parents=True, exist_ok=True, mode=0o700)
+    subprocess.run([sys.executable, "-m", "tests.replication.once", str(folder)], cwd=ROOT, check=True, timeout=60)
+
+
+def ship(services: Services, target: str, *lanes: str) -> Replicator:
+    """One round of the line in this thread: what there is goes, nobody answers. All lanes, unless some are named."""
+    link = Replicator(services, Replica(target=target))
+    for name, lane in link.lanes.items():
+        if not lanes or name in lanes:
+            lane.remember()
+            lane.round()
+    return link
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted((folder / "inbox").glob("seg-*.ndjson"))
