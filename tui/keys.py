@@ -70,7 +70,7 @@ def _day() -> tuple[Key, ...]:
         Key("day.order", "f4", _("Ordre"), _("Nouvel examen pour le patient de la ligne.")),
         Key("day.refresh", "f5", _("Actu"), _("Relit la liste et applique les changements comptés."), _("Actualiser")),
         Key("day.arrive", "f6", _("Arrivé"), _("Le patient est là : question d'identité, puis ARRIVE.")),
-        Key("day.print", "f7", _("Impr"), _("Étiquette ou convocation de la ligne."), _("Imprimer")),
+        Key("day.print", "f7", _("Impr"), _("Étiquette, bracelet ou convocation de la ligne."), _("Imprimer")),
         Key("day.alerts", "f8", _("Alerte"), _("Toutes les alertes de la ligne, en mots."), _("Alertes")),
         Key("day.open", "enter", "", _("Ouvre l'examen de la ligne : détail et historique.")),
         Key("day.cancel", "delete", "", _("Annule l'examen de la ligne, avec un motif.")),
@@ -127,7 +127,7 @@ def _prints() -> tuple[Key, ...]:
 def _exam() -> tuple[Key, ...]:
     return (
         Key("exam.refresh", "f5", _("Actu"), _("Relit l'examen."), _("Actualiser")),
-        Key("exam.print", "f7", _("Impr"), _("Étiquette ou convocation."), _("Imprimer")),
+        Key("exam.print", "f7", _("Impr"), _("Étiquette, bracelet ou convocation."), _("Imprimer")),
         _back(_("Retour"), _("Retour à la liste.")),
     )
 

@@ -10,18 +10,24 @@ from tui.screens.base import Desk
 
 
 async def print_paper(desk: Desk, exam: ExamLine) -> str:
-    """Asks label or convocation; the default is the label."""
-    label: Option[bool] = Option("E", _("Étiquette"), True)
-    convocation: Option[bool] = Option("C", _("Convocation"), False)
-    question = _("Imprimer pour %s") % exam.patient_name
-    if await desk.ask(Choice(question, [label, convocation])):
-        return await print_label(desk, exam.step_id)
-    return await print_convocation(desk, exam.step_id)
+    """Asks label, wristband or convocation; the default is the label."""
+    papers = [
+        Option("E", _("Étiquette"), print_label),
+        Option("B", _("Bracelet"), print_wristband),
+        Option("C", _("Convocation"), print_convocation),
+    ]
+    chosen = await desk.ask(Choice(_("Imprimer pour %s") % exam.patient_name, papers))
+    return await chosen(desk, exam.step_id)
 
 
 async def print_label(desk: Desk, step_id: int) -> str:
     await desk.core.once(f"label {step_id}", lambda key: c.PrintLabel(step_id, idempotency_key=key))
     return _("Étiquette dans la file d'impression.")
+
+
+async def print_wristband(desk: Desk, step_id: int) -> str:
+    await desk.core.once(f"band {step_id}", lambda key: c.PrintWristband(step_id, idempotency_key=key))
+    return _("Bracelet dans la file d'impression.")
 
 
 async def print_convocation(desk: Desk, step_id: int) -> str:

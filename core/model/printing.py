@@ -37,6 +37,7 @@ class PaperKind(StrEnum):
     REPORT = "report"
     LABEL = "label"
     CONVOCATION = "convocation"
+    WRISTBAND = "wristband"
 
     @property
     def word(self) -> str:
@@ -44,6 +45,7 @@ class PaperKind(StrEnum):
             PaperKind.REPORT: _("Compte rendu"),
             PaperKind.LABEL: _("Etiquette"),
             PaperKind.CONVOCATION: _("Convocation"),
+            PaperKind.WRISTBAND: _("Bracelet"),
         }[self]
 
 

@@ -349,6 +349,13 @@ class PrintLabel(Call[None], frozen=True):
     idempotency_key: str = ""
 
 
+class PrintWristband(Call[None], frozen=True):
+    method: ClassVar[str] = "paper.print_wristband"
+    step_id: int
+    printer: str = ""
+    idempotency_key: str = ""
+
+
 class PrintConvocation(Call[None], frozen=True):
     method: ClassVar[str] = "paper.print_convocation"
     step_id: int

@@ -72,6 +72,7 @@ VERBS: Verbs = {
     c.DivertJob: lambda s, a, p: s.printing.divert(a, p.job_id, p.printer),
     c.SavePrinter: for_administrators(lambda s, a, p: s.printing.save_printer(a, p.printer)),
     c.PrintLabel: lambda s, a, p: s.paper.print_label(a, p.step_id, p.printer, key=p.idempotency_key),
+    c.PrintWristband: lambda s, a, p: s.paper.print_wristband(a, p.step_id, p.printer, p.idempotency_key),
     c.PrintConvocation: lambda s, a, p: s.paper.print_convocation(a, p.step_id, p.printer, p.idempotency_key),
     c.Status: lambda s, _a, _p: s.status(),
     c.VerifyAudit: for_administrators(lambda s, _a, _p: s.audit.verify()),

@@ -31,6 +31,12 @@ class Paper:
         page = self._pages().label(exam, language)
         return self._queue(actor, printer, PaperKind.LABEL, exam, page, copies, key)
 
+    def print_wristband(self, actor: Actor, step_id: int, printer: str = "", key: str = "") -> PrintJob:
+        """The patient's wristband, on a printer that takes pages."""
+        exam = self._exam(actor, step_id)
+        printer = printer or self._printing.default_printer(PaperKind.WRISTBAND)
+        return self._queue(actor, printer, PaperKind.WRISTBAND, exam, self._pages().wristband(exam), 1, key)
+
     def print_convocation(self, actor: Actor, step_id: int, printer: str = "", key: str = "") -> PrintJob:
         """The appointment slip with the preparation of the exam. Raises `BadInput` without an appointment."""
         exam = self._exam(actor, step_id)

@@ -78,7 +78,7 @@ class Printing:
 
     def default_printer(self, paper: PaperKind) -> str:
         """The site's printer for a kind of paper, else the first active one that can take it."""
-        chosen = getattr(self._kit.config.printing, f"{paper}_printer")
+        chosen = getattr(self._kit.config.printing, f"{paper}_printer", "")  # wristbands have no printer of their own
         if chosen:
             return str(chosen)
         active = [p for p in self.printers() if p.active]

@@ -8,7 +8,7 @@ from core.model.worklist import ExamLine
 from core.services.ports import Page
 from printers import zpl
 from printers.pages.convocation import convocation_pdf
-from printers.pages.label import label_pdf
+from printers.pages.label import label_pdf, wristband_pdf
 from printers.pages.report import report_pdf
 from printers.payload import PDF, ZPL
 
@@ -28,6 +28,9 @@ class Press:
         if language == "zpl":
             return Page(zpl.label(exam), ZPL, 1)
         return Page(label_pdf(exam), PDF, 1)
+
+    def wristband(self, exam: ExamLine) -> Page:
+        return Page(wristband_pdf(exam), PDF, 1)
 
     def convocation(self, exam: ExamLine, preparation: str) -> Page:
         document, pages = convocation_pdf(self._site, exam, preparation)

@@ -26,6 +26,7 @@ from tests.peers.ippeveprinter import IppEvePrinter
 from tests.people.hospital import ADMIN, RECEPTION, hospital, site_config
 from tests.printers.paper import words
 from tests.printers.people import PDF
+from tests.services.test_identity import planned
 from tests.skips import needs_poppler
 
 HANGING_S = 30
@@ -142,3 +143,13 @@ def test_diverting_takes_the_sheet_from_the_first_printer(
     step_until(lane_of(desk, "LASER1", clock), clock, lambda: desk.printing.job(elsewhere.id).state is PrintState.DONE)
     laser.is_cured()
     assert desk.printing.job(job.id).state is PrintState.CANCELLED
+
+
+@needs_poppler
+def test_a_wristband_comes_out_with_the_childs_number(desk: Services, tmp_path: Path) -> None:
+    step, number, _uid = planned(desk)
+    job = desk.paper.print_wristband(RECEPTION, step)
+    assert job.paper.word == "Bracelet"
+    band = " ".join(words(desk.printing.document(job), tmp_path))
+    assert number in band
+    assert "OUEDRAOGO" in band

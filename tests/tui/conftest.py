@@ -42,6 +42,9 @@ class PaperPages:
     def label(self, exam: ExamLine, language: str) -> Page:
         return Page(b"%PDF etiquette " + exam.patient_number.encode(), "application/pdf", 1)
 
+    def wristband(self, exam: ExamLine) -> Page:
+        return Page(b"%PDF wristband", "application/pdf", 1)
+
     def convocation(self, exam: ExamLine, preparation: str) -> Page:
         return Page(b"%PDF convocation", "application/pdf", 1)
 
