@@ -50,6 +50,7 @@ def seat(
         page.fill("[name=nom]", login)
         page.fill("[name=secret]", PASSWORD)
         page.click("text=Entrer")
+        page.wait_for_url(lambda url: "/connexion" not in url)
         return page
 
     yield sit

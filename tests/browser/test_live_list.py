@@ -17,10 +17,12 @@ POLL = "htmx.trigger('#liste', 'revenir')"
 
 def poll(page: Page) -> int:
     """One poll now, instead of in five seconds; its status."""
-    with page.expect_response(lambda r: "auto=1" in r.url and "veille" not in r.url) as answered:
+    with page.expect_request(lambda r: "auto=1" in r.url and "veille" not in r.url) as asked:
         page.evaluate(POLL)
-    answered.value.finished()
-    return int(answered.value.status)
+    answer = asked.value.response()  # of this very poll, not of one that was already on its way
+    assert answer is not None
+    answer.finished()
+    return int(answer.status)
 
 
 def test_an_unchanged_list_is_never_swapped_and_never_emptied(seat: Callable[..., Page], exams: Exams) -> None:

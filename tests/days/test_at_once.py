@@ -47,8 +47,9 @@ def test_a_study_is_on_an_open_page_at_its_next_poll(department: Department, sea
     page = seat(department.site.kiosk, "urgences")
     assert page.locator(f"#i{step}").count() == 0
     department.scanner.store(department.port("dicom"), images)
-    with page.expect_response(lambda answer: "auto=1" in answer.url and "veille" not in answer.url) as polled:
+    with page.expect_request(lambda request: "auto=1" in request.url and "veille" not in request.url) as polled:
         page.evaluate(POLL)
-    polled.value.finished()
-    assert polled.value.status == 200
+    answer = polled.value.response()
+    assert answer is not None
+    assert answer.status == 200
     page.wait_for_selector(f"#i{step}:has-text('3 images')")
