@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)  # after the first, second … failure
 BREATH_S = 0.2  # so that many commits make one segment
 SILENCE_ALARM_S, LAG_ALARM_S = 15 * 60, 24 * 3600
-COUNTED_EVERY_S = 5.0
+COUNTED_EVERY_S, MANY = 5.0, 20_000
 
 
 class Replicator:
@@ -74,7 +74,8 @@ class Replicator:
         oldest = min((entry.oldest for entry in lags.values() if entry.oldest), default="")
         now = self._services.clock.now()
         late = max(int((now - moment(oldest)).total_seconds()), 0) if oldest else 0
-        files, size = self._behind() if oldest else (0, 0)
+        entries = sum(entry.entries for entry in lags.values())
+        files, size = self._behind(entries)
         contact = self._contact()
         states = [lane.state for lane in self.lanes.values() if lane.state is not None]
         return {
@@ -84,7 +85,7 @@ class Replicator:
             "up": self._up,
             "since": stamp(self._since) if self._since else "",
             "last_contact": stamp(contact) if contact else "",
-            "lag_seq": sum(entry.entries for entry in lags.values()),
+            "lag_seq": entries,
             "lag_files": files,
             "lag_bytes": size,
             "lag_s": late,
@@ -107,11 +108,11 @@ class Replicator:
             return _("Second bâtiment en retard de plus d'un jour.")
         return ""
 
-    def _behind(self) -> tuple[int, int]:
-        """Files and bytes behind, counted now and then."""
+    def _behind(self, entries: int) -> tuple[int, int]:
+        """Files and bytes behind; behind a long backlog counted now and then only."""
         now = self._services.clock.monotonic()
         counted = self._counted
-        if counted is None or now - counted[0] > COUNTED_EVERY_S:
+        if counted is None or entries < MANY or now - counted[0] > COUNTED_EVERY_S:
             found = [files_behind(name, lane.applied) for name, lane in self.lanes.items()]
             counted = self._counted = (now, sum(f for f, _b in found), sum(b for _f, b in found))
         return counted[1], counted[2]

@@ -182,6 +182,8 @@ def _verdict(seen: _Comparison) -> Verdict:
     if count:
         lines.append(plural("%d DIFFÉRENCE", "%d DIFFÉRENCES", count) % count)
         lines += [_said(a, b) for a, b in seen.found[:NAMED]]
+    elif seen.under_way:
+        lines.append(_("Rien ne diffère parmi ce qui est arrivé."))
     else:
         lines.append(_("Les deux bâtiments sont identiques."))
     return Verdict(not count, seen.rows, seen.files, seen.under_way, tuple(lines))
