@@ -72,10 +72,9 @@ READING = {
 """Verbs that change nothing."""
 
 ELSEWHERE = {
-    "paper": {"print_convocation", "print_label", "print_report", "report_pdf"},
     "studies": {"describe", "frame", "send"},
 }
-"""Verbs that end in `printing.enqueue`, or in a row of the audit, after work that needs a press, a worker or a peer."""
+"""Verbs that end in a row of the audit at most, after work that needs the imaging worker or a peer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _verbs(service: Any) -> list[str]:
 
 
 def everything(services: Services) -> None:
-    """Every verb, in an order that a hospital could live."""
+    """Every verb, in an order that a hospital could live. The services need a press."""
     furniture(services)
     accounts(services)
     identities(services)
@@ -355,3 +354,9 @@ def paper(services: Services, step: int) -> None:
     printing.cancel(RECEPTION, other.id)
     printing.cancelled(other, "")
     printing.told(other, "")
+    services.paper.print_label(RECEPTION, step, "LASER2")
+    services.paper.print_wristband(RECEPTION, step, "LASER2")
+    services.paper.print_convocation(RECEPTION, step, "LASER2")
+    (version, *_corrected) = services.reports.versions(RADIOLOGIST, step)
+    services.paper.report_pdf(CLINICIAN, version.id)
+    services.paper.print_report(CLINICIAN, version.id, "LASER2")

@@ -14,7 +14,8 @@ from core.index.tables import REPLICATED, Journal
 from core.replication.inventory import inventory
 from core.replication.service import run_replica
 from core.replication.verify import Verdict, prove
-from core.services import Services
+from core.services import Ports, Services
+from printers.pages.press import Press
 from tests.people.hospital import hospital, site_config
 from tests.people.images import arrival
 from tests.replication.buildings import SecondBuilding, caught_up, hashes, linked, second_building, until
@@ -43,7 +44,8 @@ def tables(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def test_every_row_and_file_of_every_verb_is_in_both_buildings(tmp_path: Path) -> None:
     here, there = tmp_path / "a", tmp_path / "b"
-    with hospital(here, SystemClock(), accounts=True) as services, second_building(there):
+    ports = Ports(pages=Press(site_config(here).site))
+    with hospital(here, SystemClock(), ports, accounts=True) as services, second_building(there):
         with linked(services, str(there)) as link:
             day = watched(services)
             everything(day)
