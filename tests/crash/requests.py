@@ -5,6 +5,7 @@ Between the two a test may kill the box: then the request is in flight, and nobo
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import urllib.error
@@ -21,6 +22,7 @@ from tests.dicom.modality import Closed, Modality, request_command
 from tests.people.images import CT_IMAGE, EXPLICIT
 
 HANGING_S = 30.0
+MPPS = "1.2.840.10008.3.1.2.3.3"
 
 
 class Dead(Exception):
@@ -47,8 +49,12 @@ class Store:
         self._modality.associate(contexts=[(1, CT_IMAGE, [EXPLICIT])], calling=calling.encode())
 
     def send(self) -> None:
-        command = request_command(dimse.C_STORE_RQ, CT_IMAGE, 1, self._uid)
-        self._modality.send(upper_layer.message(1, command, self._dataset, 16_384))
+        self._modality.send(self._message())
+
+    def send_half(self) -> None:
+        """The machine is still sending."""
+        message = self._message()
+        self._modality.send(message[: len(message) // 2])
 
     def answer(self) -> None:
         try:
@@ -58,35 +64,94 @@ class Store:
         assert reply.status == 0, f"{self.name}: status {reply.status:#06x}"
         self._modality.socket.close()
 
+    def _message(self) -> bytes:
+        command = request_command(dimse.C_STORE_RQ, CT_IMAGE, 1, self._uid)
+        return upper_layer.message(1, command, self._dataset, 16_384)
 
-class Message:
-    """One HL7 message on a connection of its own."""
 
-    def __init__(self, name: str, address: tuple[str, int], message: bytes) -> None:
+class Line:
+    """A connection of the HIS: messages follow each other without waiting, answers are told apart by their MSA-2."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, HANGING_S)
+        self._guard = threading.Lock()
+        self._heard = b""
+        self._verdicts: dict[str, str] = {}
+
+    def say(self, message: bytes) -> None:
+        self._socket.sendall(b"\x0b" + message + b"\x1c\r")
+
+    def verdict(self, control_id: str) -> str:
+        """MSA-1 of the answer to a message: AA, AE or AR. Raises `Dead`."""
+        with self._guard:
+            while control_id not in self._verdicts:
+                self._listen()
+            return self._verdicts.pop(control_id)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _listen(self) -> None:
+        try:
+            piece = self._socket.recv(65_536)
+        except OSError as fault:
+            raise Dead from fault
+        if not piece:
+            raise Dead
+        *answers, self._heard = (self._heard + piece).split(b"\x1c\r")
+        for answer in answers:
+            code, control_id, *_rest = answer.partition(b"MSA|")[2].partition(b"\r")[0].decode().split("|")
+            self._verdicts[control_id] = code
+
+
+class Performed:
+    """N-CREATE or N-SET of a performed procedure step. done: the refusal that says that it was done before."""
+
+    def __init__(
+        self, name: str, address: tuple[str, int], calling: str, field: int, uid: str, dataset: bytes, done: int
+    ) -> None:
         self.name = name
-        self._address, self._message = address, message
-        self._line: socket.socket
+        self._dataset, self._done = dataset, done
+        first = field == dimse.N_CREATE_RQ
+        self._command = dimse.encode(
+            [
+                (dimse.AFFECTED_SOP_CLASS if first else dimse.REQUESTED_SOP_CLASS, MPPS),
+                (dimse.COMMAND_FIELD, field),
+                (dimse.MESSAGE_ID, 1),
+                (dimse.DATA_SET_TYPE, dimse.WITH_DATA_SET),
+                (dimse.AFFECTED_INSTANCE if first else dimse.REQUESTED_INSTANCE, uid),
+            ]
+        )
+        self._modality = Modality(address)
+        self._modality.associate(contexts=[(1, MPPS, [EXPLICIT])], calling=calling.encode())
 
     def send(self) -> None:
-        self._line = socket.create_connection(self._address, HANGING_S)  # four a sender at once: none is held idle
-        self._line.sendall(b"\x0b" + self._message + b"\x1c\r")
+        self._modality.send(upper_layer.message(1, self._command, self._dataset, 16_384))
+
+    def answer(self) -> None:
+        try:
+            reply, _data = self._modality.message()
+        except (Closed, OSError) as fault:
+            raise Dead from fault
+        assert reply.status in (0, self._done), f"{self.name}: status {reply.status:#06x}"
+        self._modality.socket.close()
+
+
+class Message:
+    """One HL7 message. name: its MSH-10."""
+
+    def __init__(self, name: str, line: Line, message: bytes) -> None:
+        self.name = name
+        self._line, self._message = line, message
+
+    def send(self) -> None:
+        self._line.say(self._message)
 
     def answer(self) -> None:
         assert self.verdict() == "AA", self.name
 
     def verdict(self) -> str:
-        """MSA-1: AA, AE or AR. Raises `Dead`."""
-        heard = b""
-        try:
-            while b"\x1c\r" not in heard:
-                piece = self._line.recv(65_536)
-                if not piece:
-                    raise Dead
-                heard += piece
-        except OSError as fault:
-            raise Dead from fault
-        self._line.close()
-        return heard.partition(b"MSA|")[2][:2].decode()
+        return self._line.verdict(self.name)
 
 
 class Asked:
@@ -112,29 +177,27 @@ class Asked:
 
 
 class Clicked:
-    """A form of the kiosk. done: whether the page that comes back is the one after the act."""
+    """A form of the kiosk. done: what is in the address of the page that comes after the act."""
 
     def __init__(self, name: str, browser: Browser, click: Callable[[Browser], str], done: str) -> None:
         self.name = name
         self._browser, self._click, self._done = browser, click, done
-        self._thread = threading.Thread(target=self._go, daemon=True)
-        self._fault: Exception | None = None
+        self._answer: Future[str] = Future()
 
     def send(self) -> None:
-        self._thread.start()
+        threading.Thread(target=self._go, daemon=True).start()
 
     def answer(self) -> None:
-        self._thread.join(HANGING_S)
-        if self._fault is not None:
-            raise Dead from self._fault
-        assert self._done in self._browser.url, (self._browser.url, self._browser.page[:600])
+        try:
+            page = self._answer.result(HANGING_S)
+        except urllib.error.HTTPError:
+            raise
+        except (OSError, http.client.HTTPException) as fault:
+            raise Dead from fault
+        assert self._done in self._browser.url, (self._browser.url, page[:600])
 
     def _go(self) -> None:
         try:
-            self._click(self._browser)
-        except urllib.error.HTTPError:
-            raise
-        except (OSError, EOFError) as fault:
-            self._fault = fault
-        except Exception as fault:  # http.client has its own words for a cut line
-            self._fault = fault
+            self._answer.set_result(self._click(self._browser))
+        except Exception as fault:
+            self._answer.set_exception(fault)

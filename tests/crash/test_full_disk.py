@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.dicom import dimse, upper_layer
-from tests.crash.requests import Message
-from tests.crash.ward import Books, admitted, child, image, ordered
+from tests.crash.books import Books
+from tests.crash.requests import Line
+from tests.crash.ward import admitted, child, image, ordered
 from tests.days.site import Site
 from tests.dicom.modality import Modality, request_command
 from tests.people.images import CT_IMAGE, EXPLICIT
@@ -90,6 +91,8 @@ def until_refused(site: Site, uid: str, sent: bytes) -> None:
 
 
 def _accepted(site: Site, control_id: str, text: bytes) -> bool:
-    message = Message(control_id, ("127.0.0.1", site.box.port("hl7")), text)
-    message.send()
-    return message.verdict() == "AA"
+    line = Line(("127.0.0.1", site.box.port("hl7")))
+    line.say(text)
+    verdict = line.verdict(control_id)
+    line.close()
+    return verdict == "AA"

@@ -46,6 +46,7 @@ class Box:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # with its workers, a group of its own: a power cut takes them all
         )
         self.said: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -65,6 +66,10 @@ class Box:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(PATIENCE_S)
+
+    def cut(self) -> None:
+        """As the power does: the box and its workers, at once. Does not wait."""
+        os.killpg(self.process.pid, signal.SIGKILL)
 
     def _ready(self) -> dict[str, str]:
         line = self._lines.get(timeout=PATIENCE_S)
