@@ -22,7 +22,6 @@ from tests.dicom.modality import Closed, Modality, request_command
 from tests.people.images import CT_IMAGE, EXPLICIT
 
 HANGING_S = 30.0
-MPPS = "1.2.840.10008.3.1.2.3.3"
 
 
 class Dead(Exception):
@@ -102,39 +101,6 @@ class Line:
         for answer in answers:
             code, control_id, *_rest = answer.partition(b"MSA|")[2].partition(b"\r")[0].decode().split("|")
             self._verdicts[control_id] = code
-
-
-class Performed:
-    """N-CREATE or N-SET of a performed procedure step. done: the refusal that says that it was done before."""
-
-    def __init__(
-        self, name: str, address: tuple[str, int], calling: str, field: int, uid: str, dataset: bytes, done: int
-    ) -> None:
-        self.name = name
-        self._dataset, self._done = dataset, done
-        first = field == dimse.N_CREATE_RQ
-        self._command = dimse.encode(
-            [
-                (dimse.AFFECTED_SOP_CLASS if first else dimse.REQUESTED_SOP_CLASS, MPPS),
-                (dimse.COMMAND_FIELD, field),
-                (dimse.MESSAGE_ID, 1),
-                (dimse.DATA_SET_TYPE, dimse.WITH_DATA_SET),
-                (dimse.AFFECTED_INSTANCE if first else dimse.REQUESTED_INSTANCE, uid),
-            ]
-        )
-        self._modality = Modality(address)
-        self._modality.associate(contexts=[(1, MPPS, [EXPLICIT])], calling=calling.encode())
-
-    def send(self) -> None:
-        self._modality.send(upper_layer.message(1, self._command, self._dataset, 16_384))
-
-    def answer(self) -> None:
-        try:
-            reply, _data = self._modality.message()
-        except (Closed, OSError) as fault:
-            raise Dead from fault
-        assert reply.status in (0, self._done), f"{self.name}: status {reply.status:#06x}"
-        self._modality.socket.close()
 
 
 class Message:

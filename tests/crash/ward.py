@@ -13,19 +13,6 @@ from tests.people.images import dataset, encoded
 BIG = 10_000_000  # bytes of pixels: above what the door keeps in memory
 
 
-class Exams(NamedTuple):
-    """The steps of one child, each waiting for one act of the round."""
-
-    arrives: int
-    sends_first: int
-    sends_second: int
-    starts: int
-    completes: int
-    begins: int  # its machine says so by N-CREATE
-    ends: int  # its machine says so by N-SET
-    signed: int
-
-
 def child(number: int) -> Child:
     return Child(f"CDG{number:07d}", "SAWADOGO", f"Rasmata{number}", "20210314", "F", ward="URG")
 
@@ -49,9 +36,10 @@ def ordered(who: Child, exam: int, minutes: int) -> tuple[str, bytes]:
 
 
 def image(who: Child, study: str, uid: str, big: bool = False) -> bytes:
-    size = {"Rows": 2000, "Columns": 2500, "PixelData": bytes(BIG)} if big else {}
-    patient = {"patient_id": who.number, "name": f"{who.family}^{who.given}"}
-    return encoded(dataset(uid, study, **patient, Modality="DX", StudyDate="20261124", **size))
+    made = dataset(uid, study, patient_id=who.number, name=f"{who.family}^{who.given}", Modality="DX")
+    if big:
+        made.Rows, made.Columns, made.PixelData = 2000, 2500, bytes(BIG)
+    return encoded(made)
 
 
 def _numbered(message: bytes, control_id: str) -> bytes:
