@@ -71,6 +71,8 @@ def second_building() -> str:
         return _("CE SITE EST LA COPIE : lecture seule, retard %s") % _lag(replica)
     if not replica.get("target", replica.get("lag_seq") is not None):
         return _("second bâtiment : aucun")
+    if replica.get("alarm"):
+        return str(replica["alarm"])
     if not replica.get("lag_seq"):
         return _("second bâtiment : à jour")
     return _("second bâtiment : retard %s") % _lag(replica)

@@ -36,9 +36,31 @@ def status(place: Place, text: bool) -> None:
         (_("cible"), wanted.target or _("aucune")),
         (_("un envoi toutes les"), _("%d s") % wanted.interval_s),
         (_("débit"), limit),
-        *((name, value) for name, value in told.items() if name not in ("role", "target")),
+        *((_word(name), value) for name, value in told.items() if name not in ("role", "target")),
     ]
     show((_("QUOI"), _("VALEUR")), rows, text)
+
+
+def _word(name: str) -> str:
+    name, _dot, lane = name.partition(".")
+    word = {
+        "epoch": _("époque"),
+        "up": _("ligne ouverte"),
+        "since": _("depuis"),
+        "last_contact": _("dernier contact"),
+        "lag_seq": _("retard, en lignes"),
+        "lag_files": _("retard, en fichiers"),
+        "lag_bytes": _("retard, en octets"),
+        "lag_s": _("retard, en secondes"),
+        "keys": _("clés au second bâtiment"),
+        "error": _("panne"),
+        "alarm": _("alarme"),
+        "site": _("copie du site"),
+        "applied": _("dernière ligne reçue"),
+        "trouble": _("arrêtée par"),
+        "at": _("dit à"),
+    }.get(name, name)
+    return f"{word} ({lane})" if lane else word
 
 
 def _of_the_primary(place: Place) -> dict[str, Any]:

@@ -87,9 +87,9 @@ def second_building(folder: Path) -> Iterator[SecondBuilding]:
 
 
 @contextmanager
-def linked(services: Services, target: str, kept: int = 0) -> Iterator[Replicator]:
+def linked(services: Services, target: str, kept: int = 0, bandwidth_kbps: int = 0) -> Iterator[Replicator]:
     """The line to the second building. kept: acknowledged rows that stay in the journal."""
-    link = Replicator(services, Replica(target=target, interval_s=1), kept)
+    link = Replicator(services, Replica(target=target, interval_s=1, bandwidth_kbps=bandwidth_kbps), kept)
     link.start()
     try:
         yield link

@@ -52,6 +52,11 @@ def facts(data: Path) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in told.stdout.splitlines())
 
 
+def is_complete(data: Path) -> bool:
+    told = facts(data)
+    return told["ligne ouverte"] == "oui" and told["retard, en lignes"] == "0"
+
+
 def identical(data: Path) -> bool:
     proof = yelen("replica", "verify", data=data)
     return proof.stdout.endswith("Les deux bâtiments sont identiques.\n")
@@ -65,10 +70,10 @@ def test_the_whole_way_from_an_empty_folder_to_the_proof(first: Path, second: Pa
     box = Box(first)
     try:
         with receiving(second):
-            until(lambda: facts(first)["up"] == "oui" and facts(first)["lag_seq"] == "0", "the copy is complete")
-            assert facts(first)["keys"] == "oui"
+            until(lambda: is_complete(first), "the copy is complete")
+            assert facts(first)["clés au second bâtiment"] == "oui"
             there = facts(second)
-            assert (there["rôle"], there["keys"]) == ("replica", "oui")
+            assert (there["rôle"], there["clés au second bâtiment"]) == ("replica", "oui")
             proof = yelen("replica", "verify", data=first)
             assert (proof.returncode, proof.stdout.splitlines()[-1]) == (0, "Les deux bâtiments sont identiques.")
     finally:
@@ -82,8 +87,8 @@ def test_without_the_keys_the_copy_works_and_says_what_is_missing(first: Path, s
     box = Box(first)
     try:
         with receiving(second, "replica apply"):
-            until(lambda: facts(first)["up"] == "oui" and facts(first)["lag_seq"] == "0", "the copy is complete")
-            assert facts(first)["keys"] == "-"
+            until(lambda: is_complete(first), "the copy is complete")
+            assert facts(first)["clés au second bâtiment"] == "-"
     finally:
         box.stop()
     assert yelen("audit", "verify", data=second).returncode == 1
@@ -93,7 +98,7 @@ def test_a_copy_is_made_anew_with_its_files(first: Path, second: Path) -> None:
     box = Box(first)
     try:
         with receiving(second):
-            until(lambda: facts(first)["up"] == "oui" and facts(first)["lag_seq"] == "0", "the copy is complete")
+            until(lambda: is_complete(first), "the copy is complete")
             refused = yelen("replica", "reset", data=second)
             assert (refused.returncode, "tient déjà" in refused.stderr) == (1, True)
         assert yelen("replica", "reset", data=second).returncode == 0

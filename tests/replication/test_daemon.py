@@ -140,3 +140,26 @@ def test_a_killed_receiver_leaves_nothing_that_a_start_does_not_sweep(tmp_path: 
     apply_once(there)
     assert list(part.iterdir()) == []
     assert not (there / "archive" / "x.dcm").exists()
+
+
+def test_a_line_that_falls_silent_in_the_middle_is_noticed_and_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.replication.transport.SILENCE_S", 1)
+    here, there = tmp_path / "a", tmp_path / "b"
+    with hospital(here, SystemClock()) as services, second_building(there), daemon(there) as line:
+        for n in range(4):
+            content = os.urandom(400_000)
+            services.ingest.store(
+                arrival(f"1.{n}", study="1.5", patient_id="E", name="B^S", number=n, PixelData=content)
+            )
+        with linked(services, line.url, bandwidth_kbps=1000) as link:
+            until(lambda: any((there / "replica" / "tmp").iterdir()), "a file is on its way")
+            for receiver in line.receivers():
+                os.kill(receiver, signal.SIGSTOP)
+            until(lambda: bool(link.status()["error"]), "the silence is noticed")
+            for receiver in line.receivers():
+                os.kill(receiver, signal.SIGCONT)
+            until(lambda: caught_up(link), "the second building has everything")
+        assert hashes(here) == hashes(there)
+        assert len(hashes(there)) == 4
