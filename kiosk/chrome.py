@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, g, has_request_context, request
 
 from core.errors import YelenError
-from core.i18n import _, plural
+from core.model.second_building import sentence
 from kiosk import live
 from kiosk.access import home, is_reader
 from kiosk.surroundings import kiosk, services
@@ -62,26 +61,8 @@ def here(**changes: object) -> str:
 
 
 def second_building() -> str:
-    """« copie à jour », « copie en retard de 4 min », or why nobody knows."""
+    """How the copy stands, from the state that the pages share."""
     try:
-        replica: Mapping[str, Any] = kiosk().status.value().get("replica") or {}
+        return sentence(kiosk().status.value().get("replica") or {})
     except YelenError:
-        return _("second bâtiment : état inconnu")
-    if replica.get("role") == "replica":
-        return _("CE SITE EST LA COPIE : lecture seule, retard %s") % _lag(replica)
-    if not replica.get("target", replica.get("lag_seq") is not None):
-        return _("second bâtiment : aucun")
-    if replica.get("alarm"):
-        return str(replica["alarm"])
-    if not replica.get("lag_seq"):
-        return _("second bâtiment : à jour")
-    return _("second bâtiment : retard %s") % _lag(replica)
-
-
-def _lag(replica: Mapping[str, Any]) -> str:
-    seconds = int(replica.get("lag_s") or 0)
-    if seconds < 60:
-        return plural("%d écriture", "%d écritures", int(replica.get("lag_seq") or 0)) % int(
-            replica.get("lag_seq") or 0
-        )
-    return _("%d min") % (seconds // 60) if seconds < 7200 else _("%d h") % (seconds // 3600)
+        return sentence({})

@@ -53,6 +53,7 @@ class Terminal(App[int]):
         self.person: c.Person | None = None
         self.picture = Picture()
         self.locked = False
+        self.second_building = ""
         self._unlocked = asyncio.Event()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._changes: list[c.Change] | None = []
@@ -197,6 +198,7 @@ class Terminal(App[int]):
         from tui.screens.first import first_screen
 
         await self._start(first_screen())
+        self.run_worker(self.ask_second_building())
 
     def lock(self) -> None:
         """F12: the screen is empty at once; what was being typed stays, behind the code."""
@@ -292,10 +294,23 @@ class Terminal(App[int]):
     # Time.
 
     def _tick(self) -> None:
-        """Once a minute: the clock of the title line, and the lock of a post nobody touches."""
+        """Once a minute: the clock of the title line, the state of the copy, the lock of a post nobody touches."""
         if isinstance(self.screen, Desk):
             self.desk.draw_title()
+        if self.person is not None and not self.locked:
+            self.run_worker(self.ask_second_building())
         idle = self.clock.monotonic() - self._last_key
         if self.person is not None and self.person.idle_s and idle > self.person.idle_s:
             self.lock()
         self.set_timer(60.5 - self.core.now().second, self._tick)
+
+    async def ask_second_building(self) -> None:
+        try:
+            said = await self.core.ask(c.SecondBuilding())
+        except YelenError as error:
+            log.info("tui: %s", error)  # the banner says that the core is away
+            return
+        if said != self.second_building:
+            self.second_building = said
+            if isinstance(self.screen, Desk) and not self.locked:
+                self.desk.draw()

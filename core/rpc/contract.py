@@ -366,6 +366,12 @@ class PrintConvocation(Call[None], frozen=True):
 # The house, for commands on the box.
 
 
+class SecondBuilding(Call[str], frozen=True):
+    """How the copy stands, in one sentence."""
+
+    method: ClassVar[str] = "second_building"
+
+
 class Status(Call[dict[str, Any]], frozen=True):
     method: ClassVar[str] = "status"
 

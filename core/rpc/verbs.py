@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotAllowed
 from core.i18n import _
+from core.model import second_building
 from core.model.people import Actor, Role
 from core.rpc import contract as c
 from core.services.acquisition import DoseEntry
@@ -74,6 +75,7 @@ VERBS: Verbs = {
     c.PrintLabel: lambda s, a, p: s.paper.print_label(a, p.step_id, p.printer, key=p.idempotency_key),
     c.PrintWristband: lambda s, a, p: s.paper.print_wristband(a, p.step_id, p.printer, p.idempotency_key),
     c.PrintConvocation: lambda s, a, p: s.paper.print_convocation(a, p.step_id, p.printer, p.idempotency_key),
+    c.SecondBuilding: lambda s, _a, _p: second_building.sentence(s.standing.replica()),
     c.Status: lambda s, _a, _p: s.status(),
     c.VerifyAudit: for_administrators(lambda s, _a, _p: s.audit.verify()),
     c.Users: for_administrators(lambda s, a, _p: s.people.users(a)),

@@ -65,9 +65,13 @@ class Standing:
                 "queued": sum(papers.get(s, 0) for s in ("queued", "sending", "sent", "printing", "unknown")),
                 "failed": papers.get("failed", 0),
             },
-            "replica": self._ports.replica() if self._ports.replica else self._alone(),
+            "replica": self.replica(),
             "disk": self._disk(),
         }
+
+    def replica(self) -> dict[str, Any]:
+        """How the second building stands."""
+        return self._ports.replica() if self._ports.replica else self._alone()
 
     def _alone(self) -> dict[str, Any]:
         node = Node.select().get()

@@ -63,6 +63,13 @@ def test_a_verb_that_is_impossible_is_absent_and_says_why(department: Department
     assert b"\x07" in sent
 
 
+def test_how_late_the_second_building_is_stands_under_the_list(department: Department, reception: Terminal) -> None:
+    reception.wait_for("second bâtiment : aucun")
+    department.services.ports.replica = lambda: {"role": "primary", "target": "b2", "lag_seq": 41, "lag_s": 190}
+    reception.press("f5")
+    reception.wait_for("second bâtiment : retard 3 min")
+
+
 def test_cancelling_asks_a_motive_and_f10_gives_it_up(department: Department, reception: Terminal) -> None:
     reception.press("delete", "enter")
     reception.wait_for("Un motif est demandé")

@@ -23,6 +23,7 @@ from tui.forms import Field, Form
 from tui.paper import print_paper
 from tui.screens.base import PANE, Desk
 from tui.stroke import Stroke
+from tui.widgets.cells import safe
 from tui.widgets.lines import Line
 
 TYPING_SECONDS = 0.1  # letters typed faster than this are one question to the core
@@ -79,8 +80,13 @@ class DayScreen(Desk):
     def lower(self) -> Sequence[Line]:
         exam = self.list.current
         if exam is None:
-            return ["-" * 80, _("Aucun examen.") if self.list.page.known else ""]
-        return ["-" * 80, *exams.detail(self.core, exam)]
+            said = [_("Aucun examen.") if self.list.page.known else "", ""]
+        else:
+            said = exams.detail(self.core, exam)
+        return ["-" * 80, *said, self._second_building()]
+
+    def _second_building(self) -> str:
+        return safe(self.terminal.second_building).rjust(79)
 
     def status(self) -> str:
         page = self.list.page
@@ -182,6 +188,7 @@ class DayScreen(Desk):
         if self._day_is_over():
             self._show_day(self.core.today())
         await self.list.refresh_all()
+        await self.terminal.ask_second_building()
 
     def _show_day(self, day: date) -> None:
         self._opened_on = self.core.today()
