@@ -3,75 +3,69 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.crash.requests import Store
+from tests.crash.traced import Call, calls_of, traced
 from tests.crash.ward import child, image
 from tests.days.site import Site
-from tests.replication.buildings import until
-from tests.skips import NO_STRACE, needs_strace
+from tests.skips import needs_strace
 
-CALL = re.compile(r"^(\d+) +(?:[\d.:]+ )?(\w+)\((.*?)\) += (-?\d+)")
-TRACED = "trace=openat,fsync,fdatasync,rename,renameat,renameat2,sendto,sendmsg,write,writev,close"
-
-
-def traced(site: Site, output: Path) -> subprocess.Popen[bytes]:
-    """strace on every thread of the box; skips where the kernel does not allow it."""
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-yy", "-s", "0", "-e", TRACED, "-o", str(output), "-p", str(site.box.process.pid)],
-        stderr=subprocess.PIPE,
-    )
-    assert tracer.stderr is not None
-    first = tracer.stderr.readline()
-    if b"attached" not in first:
-        tracer.wait(10)
-        pytest.skip(NO_STRACE)
-    return tracer
+TRACED = "trace=fsync,fdatasync,rename,renameat,renameat2,sendto,sendmsg"
+MACHINES, IMAGES = 2, 3
 
 
 @needs_strace
 def test_an_image_is_durable_before_it_is_acknowledged(tmp_path: Path) -> None:
-    site = Site(tmp_path).start()
+    """Two machines at once: what one makes durable never answers for the other."""
+    site, output = Site(tmp_path).start(), tmp_path / "calls"
     try:
         site.furnish()
-        output = tmp_path / "calls"
-        tracer = traced(site, output)
-        who = child(1)
-        for n in range(4):
-            store = Store(
-                f"s{n}", ("127.0.0.1", site.box.port("dicom")), "RADIO1", f"1.9.{n}", image(who, "1.9", f"1.9.{n}")
-            )
-            store.send()
-            store.answer()
-        tracer.terminate()
-        tracer.wait(20)
+        with traced(site.box.process.pid, "-e", TRACED, output=output):
+            machines = [threading.Thread(target=_send, args=(site, machine)) for machine in range(MACHINES)]
+            for machine in machines:
+                machine.start()
+            for machine in machines:
+                machine.join()
     finally:
         site.close()
-    until(lambda: output.exists(), "the trace was written")
-    calls = [m.groups() for line in output.read_text("utf-8", "replace").splitlines() if (m := CALL.match(line))]
-    renames = [n for n, (_t, name, said, _r) in enumerate(calls) if name.startswith("rename") and ".dcm.part" in said]
-    assert len(renames) == 4
-    for at in renames:
-        _check_one(calls, at)
+    calls = calls_of(output)
+    renames = [c for c in calls if c.name.startswith("rename") and ".dcm.part" in c.said]
+    assert len(renames) == MACHINES * IMAGES
+    replies = [_check_one(calls, rename) for rename in renames]
+    assert len(set(replies)) == len(replies), "each image has an answer of its own"
 
 
-def _check_one(calls: list[tuple[str, ...]], at: int) -> None:
-    """What stands around one rename."""
-    thread, _name, said, _result = calls[at]
-    part = re.search(r'"([^"]*\.dcm\.part)"', said)
-    assert part is not None
-    folder = re.compile(rf"<[^>]*{re.escape(part[1].rpartition('/')[0])}>")
-    assert any(c[1] == "fsync" and f"<{part[1]}>" in c[2] for c in calls[:at]), "the file is synced before its name"
-    rest = calls[at + 1 :]
-    folder_sync = _first(rest, lambda c: c[1] == "fsync" and folder.search(c[2]) is not None)
-    index_sync = _first(rest, lambda c: c[1] in ("fsync", "fdatasync") and "index.sqlite-wal" in c[2])
-    reply = _first(rest, lambda c: c[0] == thread and c[1] in ("sendto", "sendmsg", "write") and "TCP" in c[2])
-    assert folder_sync < index_sync < reply, (folder_sync, index_sync, reply)
+def _send(site: Site, machine: int) -> None:
+    for n in range(IMAGES):
+        uid = f"1.9.{machine}.{n}"
+        address = ("127.0.0.1", site.box.port("dicom"))
+        store = Store(uid, address, "RADIO1", uid, image(child(machine), f"1.9.{machine}", uid))
+        store.send()
+        store.answer()
 
 
-def _first(calls: list[tuple[str, ...]], wanted: Callable[[tuple[str, ...]], bool]) -> int:
-    return next(n for n, call in enumerate(calls) if wanted(call))
+def _check_one(calls: list[Call], rename: Call) -> int:
+    """What stands around one rename; where its answer begins."""
+    found = re.search(r'"([^"]*\.dcm\.part)"', rename.said)
+    assert found is not None
+    assert rename.result == 0
+    part, folder = found[1], found[1].rpartition("/")[0]
+    own = [c for c in calls if c.thread == rename.thread]
+    file = _first(own, 0, lambda c: c.name == "fsync" and f"<{part}>" in c.said)
+    assert file.ended < rename.begun, "the file is synced before it has its name"
+    beside = _first(own, rename.ended, lambda c: c.name == "fsync" and f"<{folder}>" in c.said)
+    index = _first(calls, beside.ended, lambda c: "sync" in c.name and "index.sqlite-wal>" in c.said)
+    reply = _first(own, rename.ended, lambda c: c.name.startswith("send") and "<TCP" in c.said)
+    assert index.ended < reply.begun, "the index is synced after the folder and before the answer"
+    assert (file.result, beside.result, index.result) == (0, 0, 0)
+    return reply.begun
+
+
+def _first(calls: list[Call], after: int, wanted: Callable[[Call], bool]) -> Call:
+    """The first such call that begins after that place."""
+    found = next((c for c in calls if c.begun >= after and wanted(c)), None)
+    assert found is not None, "a call is missing"
+    return found
