@@ -25,6 +25,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "web.port": (0, 65535),
     "web.threads": (2, 64),
     "web.ward_lock_minutes": (1, 60),
+    "web.desk_lock_minutes": (1, 240),
     "web.reader_lock_minutes": (1, 240),
     "storage.warn_percent": (0, 90),
     "storage.reserve_percent": (0, 50),

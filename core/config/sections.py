@@ -60,6 +60,7 @@ class Web:
     behind_proxy: bool = False
     threads: int = 16
     ward_lock_minutes: int = 2
+    desk_lock_minutes: int = 10
     reader_lock_minutes: int = 15
 
 

@@ -22,6 +22,11 @@ from core.services.kit import Kit
 
 PIN_FAULTS = 5
 SESSION_HOURS = 12
+READERS = {Role.RADIOLOGIST, Role.RESIDENT}
+DESKS = {
+    Role.RECEPTION, Role.TYPIST, Role.TECHNOLOGIST, Role.LEAD_TECHNOLOGIST,
+    Role.CASHIER, Role.IDENTITY_OFFICER, Role.ADMINISTRATOR,
+}  # fmt: skip
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Hashing costs 19 MiB and a core: never more than two at a time.
 _turn = threading.BoundedSemaphore(2)
@@ -171,11 +176,14 @@ class People:
         return actor_of(account, row.origin, row.post)
 
     def idle_limit(self, roles: Any) -> timedelta:
-        """How long a post may stay idle before it locks: readers longer than wards."""
-        web = self._kit.config.web
-        readers = {Role.RADIOLOGIST, Role.RESIDENT}
-        minutes = web.reader_lock_minutes if readers & set(roles) else web.ward_lock_minutes
-        return timedelta(minutes=minutes)
+        """How long a post may stay idle before it locks: a reader's longest, then the department's own desks.
+
+        A post in a ward stands where parents pass; a technologist positions a child for longer than two minutes.
+        """
+        web, held = self._kit.config.web, set(roles)
+        if held & READERS:
+            return timedelta(minutes=web.reader_lock_minutes)
+        return timedelta(minutes=web.desk_lock_minutes if held & DESKS else web.ward_lock_minutes)
 
     def touch(self, token: str) -> None:
         """The person did something (polls do not count). Written at most every 15 s."""

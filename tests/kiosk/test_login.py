@@ -75,6 +75,17 @@ def test_an_idle_post_locks_and_shows_no_patient(clinician: Person, clock: SetCl
     assert "Identifiez-vous pour continuer" in page
 
 
+@pytest.mark.parametrize(("login", "minutes"), [("urg1", 2), ("manip1", 10), ("dr.traore", 15)])
+def test_a_post_locks_after_its_own_time(
+    log_in: Callable[[str], Person], clock: SetClock, login: str, minutes: int
+) -> None:
+    person = log_in(login)
+    clock.advance(minutes * 60 - 1)
+    assert person.see("/").path != "/verrou"
+    clock.advance(minutes * 60 + 1)
+    assert person.see("/").path == "/verrou"
+
+
 def test_polls_do_not_keep_the_post_awake(clinician: Person, clock: SetClock) -> None:
     for _minute in range(5):
         clock.advance(30)
