@@ -43,6 +43,7 @@ class Worker:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                process_group=0,  # Ctrl-C reaches the demo alone, which ends its workers in order
             )
         self.lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -93,7 +94,7 @@ def run(data: Path, speed: float, settings: Iterable[str] = ()) -> int:
     staff: Staff | None = None
     log = data / "demo.log"
     leaving = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_unused: leaving.set())
     try:
         his = Worker(log, "-m", "install.demo.his")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import socket
@@ -33,6 +34,7 @@ def test_a_day_passes_by_itself_and_ends_when_told(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     lines: queue.Queue[str] = queue.Queue()
     assert process.stdout is not None
@@ -48,10 +50,11 @@ def test_a_day_passes_by_itself_and_ends_when_told(tmp_path: Path) -> None:
     except queue.Empty:
         raise AssertionError("".join(said)) from None
     finally:
-        process.send_signal(signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGINT)  # Ctrl-C at the keyboard: the whole group has it
         process.wait(PATIENCE_S)
         reader.join(PATIENCE_S)
     assert process.returncode == 0
+    assert "Traceback" not in (data / "demo.log").read_text()
     port = int(told.strip().rstrip("/").rpartition(":")[2])
     with socket.socket() as line:
         assert line.connect_ex(("127.0.0.1", port)) != 0, "nothing of the demo goes on"
