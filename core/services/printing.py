@@ -103,8 +103,12 @@ class Printing:
         pages: int = 1,
         step_id: int | None = None,
         idempotency_key: str = "",
+        replaces: int | None = None,
     ) -> PrintJob:
-        """A job for a printer. The same key twice is the same job. Raises `NotFound` for an unknown printer."""
+        """A job for a printer. The same key twice is the same job. Raises `NotFound` for an unknown printer.
+
+        replaces: a job that is withdrawn in the same act, unless it is already over.
+        """
         if len(document) > DOCUMENT_CAP:
             raise BadInput(_("Document trop gros pour l'impression (50 Mo)."), "document")
         if PrinterRow.get_or_none(PrinterRow.name == printer) is None:
@@ -118,6 +122,8 @@ class Printing:
             again = JobRow.get_or_none(JobRow.idempotency_key == idempotency_key) if idempotency_key else None
             if again is not None:
                 return int(again.id)
+            if replaces is not None and _row(replaces).state not in OVER:
+                self._withdraw(unit, actor, replaces)
             job = JobRow.create(
                 idempotency_key=idempotency_key or kept.key,
                 printer=printer,
@@ -167,10 +173,13 @@ class Printing:
     def reprint(self, actor: Actor, job_id: int) -> PrintJob:
         """The same document once more, as a job of its own."""
         job = self.job(job_id)
+        return self._once_more(actor, job, job.printer)
+
+    def _once_more(self, actor: Actor, job: PrintJob, printer: str, replaces: int | None = None) -> PrintJob:
         document = self.document(job)
         return self.enqueue(
             actor,
-            job.printer,
+            printer,
             job.paper,
             job.title,
             job.patient,
@@ -179,30 +188,27 @@ class Printing:
             job.copies,
             job.pages,
             job.step_id,
+            replaces=replaces,
         )
 
     def cancel(self, actor: Actor, job_id: int) -> PrintJob:
         """No more: a job that the printer has already taken is withdrawn there too."""
 
         def act(unit: Unit) -> None:
-            row = _row(job_id)
-            if row.state in OVER:
+            if _row(job_id).state in OVER:
                 raise Conflict(_("Ce travail est déjà terminé."))
-            self._set(unit, job_id, state=PrintState.CANCELLED, reason=_("annulé par %s") % actor.name)
-            unit.audit(actor, "cancel_print", f"job:{job_id}")
+            self._withdraw(unit, actor, job_id)
 
         self._kit.act(actor, "cancel_print", act)
         return self.job(job_id)
 
     def divert(self, actor: Actor, job_id: int, printer: str) -> PrintJob:
-        """The job goes to another printer; the first one is told to forget it."""
-        job = self.job(job_id)
-        document = self.document(job)
-        if job.state not in OVER:
-            self.cancel(actor, job_id)
-        return self.enqueue(
-            actor, printer, job.paper, job.title, job.patient, document, job.mime, job.copies, job.pages, job.step_id
-        )
+        """The job goes to another printer and the first one is told to forget it: both, or neither."""
+        return self._once_more(actor, self.job(job_id), printer, replaces=job_id)
+
+    def _withdraw(self, unit: Unit, actor: Actor, job_id: int) -> None:
+        self._set(unit, job_id, state=PrintState.CANCELLED, reason=_("annulé par %s") % actor.name)
+        unit.audit(actor, "cancel_print", f"job:{job_id}")
 
     # The runner
 

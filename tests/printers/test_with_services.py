@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.clock import SetClock, SystemClock
+from core.errors import NotFound
 from core.index.tables import Audit
 from core.model.birth import on_day
 from core.model.order import OrderDraft
@@ -143,6 +144,13 @@ def test_diverting_takes_the_sheet_from_the_first_printer(
     step_until(lane_of(desk, "LASER1", clock), clock, lambda: desk.printing.job(elsewhere.id).state is PrintState.DONE)
     laser.is_cured()
     assert desk.printing.job(job.id).state is PrintState.CANCELLED
+
+
+def test_a_sheet_diverted_to_a_printer_that_does_not_exist_stays_where_it_is(desk: Services) -> None:
+    job = enqueue(desk)
+    with pytest.raises(NotFound):
+        desk.printing.divert(RECEPTION, job.id, "LASER9")
+    assert desk.printing.job(job.id).state is PrintState.QUEUED
 
 
 @needs_poppler
