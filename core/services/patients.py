@@ -105,8 +105,7 @@ class Patients:
         Raises `Conflict` when a likely duplicate exists (score ≥ 0.9) and no reason says why to create all the same.
         """
         who = demographics.cleaned()
-        if not actor.is_any(Role.RECEPTION, Role.CLINICIAN, Role.ADMINISTRATOR, Role.TECHNOLOGIST, Role.SYSTEM):
-            raise NotAllowed(_("Votre rôle ne permet pas d'inscrire un patient."))
+        _check_registrar(actor)
 
         def act(unit: Unit) -> Patient:
             if (known := done_before(idempotency_key)) is not None:
@@ -125,6 +124,7 @@ class Patients:
 
     def register_unknown(self, actor: Actor, sex: str = "") -> Patient:
         """An emergency without identity: `INCONNU^F 20261124-1`, provisional until somebody knows."""
+        _check_registrar(actor)
 
         def act(unit: Unit) -> Patient:
             day = self._kit.today()
@@ -197,6 +197,11 @@ class Patients:
             undo_merge(unit, actor, record, reason)
 
         self._kit.act(actor, "unmerge", act)
+
+
+def _check_registrar(actor: Actor) -> None:
+    if not actor.is_any(Role.RECEPTION, Role.CLINICIAN, Role.ADMINISTRATOR, Role.TECHNOLOGIST, Role.SYSTEM):
+        raise NotAllowed(_("Votre rôle ne permet pas d'inscrire un patient."))
 
 
 def _by_id(rows: Iterable[Any]) -> dict[int, Any]:

@@ -69,23 +69,31 @@ class People:
         by_pin = bool(account.pin) and account.pin_faults < PIN_FAULTS and _verify(account.pin, secret)
         if by_pin or _verify(account.password, secret):
             if account.pin_faults:
-                self._set_faults(actor, 0)
+                self._forgive(actor)
             return
-        self._set_faults(actor, account.pin_faults + 1)
-        if account.pin and account.pin_faults + 1 >= PIN_FAULTS:
+        if self._fault(actor) >= PIN_FAULTS and account.pin:
             raise NotAllowed(_("Trop d'erreurs : le mot de passe complet est demandé."))
         raise NotAllowed(_("Code incorrect."))
 
     def check_pin(self, actor: Actor, pin: str) -> None:
         self.confirm(actor, pin)
 
-    def _set_faults(self, actor: Actor, faults: int) -> None:
-        def act(unit: Unit) -> None:
-            Account.update(pin_faults=faults).where(Account.login == actor.name).execute()
-            if faults:
-                unit.audit(actor, "confirm", f"account:{actor.name}", outcome="refused", faults=faults)
+    def _fault(self, actor: Actor) -> int:
+        """How many wrong secrets by now; counted in the writer, so that tries made together count one by one."""
 
-        self._kit.index.writer.do(act)
+        def act(unit: Unit) -> int:
+            mine = Account.login == actor.name
+            Account.update(pin_faults=Account.pin_faults + 1).where(mine).execute()
+            faults = int(Account.get(mine).pin_faults)
+            unit.audit(actor, "confirm", f"account:{actor.name}", outcome="refused", faults=faults)
+            return faults
+
+        return self._kit.index.writer.do(act)
+
+    def _forgive(self, actor: Actor) -> None:
+        self._kit.index.writer.do(
+            lambda unit: Account.update(pin_faults=0).where(Account.login == actor.name).execute()
+        )
 
     # Accounts
 

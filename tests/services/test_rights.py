@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,18 @@ from core.model.people import Role, User
 from core.model.printing import Printer
 from core.model.query import DayFilter
 from core.services import Services
-from tests.people.hospital import CLINICIAN, OTHER_WARD, RADIOLOGIST, RECEPTION, TECHNOLOGIST, hospital
+from tests.people.hospital import (
+    ADMIN,
+    CLINICIAN,
+    OTHER_WARD,
+    PASSWORD,
+    PIN,
+    RADIOLOGIST,
+    RECEPTION,
+    TECHNOLOGIST,
+    USERS,
+    hospital,
+)
 from tests.services.test_identity import planned
 
 ADMINISTRATION: dict[str, Callable[[Services], object]] = {
@@ -91,3 +104,32 @@ def test_a_lock_that_nobody_renewed_is_released_and_the_lists_say_so(tmp_path: P
         services.reports.release_expired()
         assert services.scheduling.line(RADIOLOGIST, step).report_author == ""
         assert f"report:{step}" in {e.topic for e in services.events.since(before)}
+
+
+def test_only_who_registers_children_registers_an_unknown_one(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        assert services.patients.register_unknown(TECHNOLOGIST, "F").provisional
+        with pytest.raises(NotAllowed):
+            services.patients.register_unknown(RADIOLOGIST, "F")
+
+
+def test_wrong_pins_typed_together_count_one_by_one(tmp_path: Path) -> None:
+    """Ten at once are ten; afterwards the right PIN no longer opens, the password does."""
+    with hospital(tmp_path) as services:
+        services.people.add_user(ADMIN, USERS[0], PASSWORD, PIN)
+        together = threading.Barrier(10)
+
+        def guess(pin: int) -> None:
+            together.wait(30)
+            with pytest.raises(NotAllowed):
+                services.people.confirm(RECEPTION, str(pin))
+            services.release_thread()
+
+        with ThreadPoolExecutor(10) as guessers:
+            list(guessers.map(guess, range(1000, 1010)))
+        with pytest.raises(NotAllowed):
+            services.people.confirm(RECEPTION, PIN)
+        refused = [row for row in services.audit.rows(ADMIN) if row.action == "confirm"]
+        assert len(refused) == 11
+        services.people.confirm(RECEPTION, PASSWORD)
+        services.people.confirm(RECEPTION, PIN)
