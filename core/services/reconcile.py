@@ -1,4 +1,4 @@
-"""« À rapprocher »: a person says which exam a study belongs to, or that it belongs to none.."""
+"""« À rapprocher »: a person says which exam a study belongs to, or that it belongs to none."""
 
 from __future__ import annotations
 
@@ -83,6 +83,8 @@ class Reconciliation:
         """These images are not of this child: back under the overlay until somebody knows."""
         if not actor.is_any(Role.TECHNOLOGIST, Role.IDENTITY_OFFICER):
             raise NotAllowed(_("Votre rôle ne permet pas de détacher des images."))
+        if not reason.strip():
+            raise BadInput(_("Un motif est demandé."), "reason")
 
         def act(unit: Unit) -> None:
             study = _study_row(study_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import Conflict, NotAllowed, NotFound
+from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.index.tables import Instance, Patient, Quarantine, RequestedProcedure, Step, Study, Task
 from core.model.birth import on_day
 from core.model.order import OrderDraft
@@ -175,6 +175,15 @@ def test_images_are_not_moved_under_a_radiologists_hands(tmp_path: Path) -> None
         services.reports.open(RADIOLOGIST, step)
         with pytest.raises(Conflict, match=r"dr\.traore"):
             services.reconciliation.detach(TECHNOLOGIST, outcome.study_id, "mauvais enfant")
+
+
+def test_images_are_not_detached_without_a_reason(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        _step, number, uid = planned(services)
+        outcome = services.ingest.store(arrival(study=uid, patient_id=number))
+        assert outcome.study_id is not None
+        with pytest.raises(BadInput):
+            services.reconciliation.detach(TECHNOLOGIST, outcome.study_id, " ")
 
 
 def test_a_merge_moves_everything_and_can_be_undone(tmp_path: Path) -> None:
