@@ -147,6 +147,7 @@ def _EVENTS() -> dict[str, str]:  # noqa: N802 - a table that must be translated
         StepEvent.PATIENT_CORRECTED: _("patient corrigé"),
         StepEvent.UNSCHEDULED_IMAGES: _("images sans demande"),
         StepEvent.RECONCILED: _("rattaché à une demande"),
+        StepEvent.EMPTIED: _("images rattachées ailleurs"),
         ReportEvent.JUDGED_DIAGNOSTIC: _("jugé lisible"),
         ReportEvent.IMAGES_VERIFIED: _("images vérifiées, à interpréter"),
         ReportEvent.REPORT_WAIVED: _("clos sans compte rendu"),

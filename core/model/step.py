@@ -65,6 +65,7 @@ class StepEvent(StrEnum):
     PATIENT_CORRECTED = "PATIENT_CORRECTED"  # T22
     UNSCHEDULED_IMAGES = "UNSCHEDULED_IMAGES"  # T23
     RECONCILED = "RECONCILED"  # T24
+    EMPTIED = "EMPTIED"  # T24: all its images were of another exam
 
 
 class ReportEvent(StrEnum):
@@ -122,6 +123,7 @@ STEP_NEXT: dict[tuple[StepStatus | None, StepEvent], StepStatus] = {
 }
 STEP_NEXT |= {(status, E.PATIENT_CORRECTED): status for status in S}
 STEP_NEXT |= {(status, E.RECONCILED): status for status in (S.STARTED, S.COMPLETED, S.DISCONTINUED)}
+STEP_NEXT |= {(status, E.EMPTIED): S.CANCELED for status in (S.STARTED, S.COMPLETED, S.DISCONTINUED)}
 
 STEP_ROLES: dict[StepEvent, frozenset[Role]] = {
     E.ORDER_RECEIVED: frozenset({R.SYSTEM, R.RECEPTION, R.CLINICIAN, R.RADIOLOGIST, R.RESIDENT}),
@@ -141,7 +143,11 @@ STEP_ROLES: dict[StepEvent, frozenset[Role]] = {
     E.PATIENT_CORRECTED: frozenset({R.IDENTITY_OFFICER}),
     E.UNSCHEDULED_IMAGES: frozenset({R.SYSTEM}),
     E.RECONCILED: frozenset({R.TECHNOLOGIST, R.RECEPTION, R.SYSTEM}),
+    E.EMPTIED: frozenset({R.TECHNOLOGIST, R.RECEPTION, R.IDENTITY_OFFICER}),
 }
+
+# After these nothing is to be read; they are refused once a report has begun.
+NOT_DUE_AGAIN: frozenset[StepEvent] = frozenset({E.RETAKE, E.EMPTIED})
 
 # Cells of STEP_NEXT that only a machine may use, whatever the role table says.
 SYSTEM_ONLY: frozenset[tuple[StepStatus | None, StepEvent]] = frozenset(
@@ -207,7 +213,7 @@ DELIVERY_NEXT |= {(status, DE.WITHDRAWN): DS.NONE for status in DS}
 
 # Events that ask a reason, always (domain: rules of the machines, 6).
 REASON_REQUIRED: frozenset[StepEvent | ReportEvent] = frozenset(
-    {E.ARRIVAL_UNDONE, E.CANCELED, E.ACQUISITION_DISCONTINUED, E.RETAKE, E.PATIENT_CORRECTED}
+    {E.ARRIVAL_UNDONE, E.CANCELED, E.ACQUISITION_DISCONTINUED, E.RETAKE, E.PATIENT_CORRECTED, E.EMPTIED}
     | {RE.REPORT_WAIVED, RE.REPORT_CLAIMED, RE.SENT_BACK, RE.SIGNATURE_WITHDRAWN, RE.REVISION_OPENED}
 )
 
@@ -270,8 +276,8 @@ class ExamState:
         """The state after an event. Raises `IllegalTransition` when the table has no such cell."""
         if isinstance(event, StepEvent):
             reached = STEP_NEXT.get((self.step, event))
-            if reached is not None and (event is not E.RETAKE or self.report in (RS.NOT_DUE, RS.DUE)):
-                report = RS.NOT_DUE if event is E.RETAKE else self.report
+            if reached is not None and (event not in NOT_DUE_AGAIN or self.report in (RS.NOT_DUE, RS.DUE)):
+                report = RS.NOT_DUE if event in NOT_DUE_AGAIN else self.report
                 return ExamState(reached, report, self.delivery)
             raise _illegal(self.step, event)
         if isinstance(event, ReportEvent):

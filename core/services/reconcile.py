@@ -17,7 +17,7 @@ from core.services.access import DEPARTMENT, require
 from core.services.image_rows import WAITING
 from core.services.kit import Kit
 from core.services.patients import show_identity
-from core.services.steps import advance, change, flag, step_row
+from core.services.steps import advance, change, flag, state_of, step_row
 from core.services.study_lines import study_line
 
 
@@ -52,7 +52,7 @@ class Reconciliation:
             show_identity(PatientRow.get_by_id(step.patient_id))
             _image_starts(unit, actor, step, f"attach:{study.id}")
             if former is not None and former.id != step.id:
-                change(unit, former)
+                _left(unit, actor, former, reason)
             unit.audit(
                 actor, "attach_study", f"study:{study.id}", step.patient_id, step=step.id, before=before, reason=reason
             )
@@ -102,7 +102,7 @@ class Reconciliation:
             unit.audit(actor, "detach_study", f"study:{study.id}", study.patient_id, step=study.step_id, reason=reason)
             unit.event(f"study:{study.id}", study.id)
             if study.step_id:
-                change(unit, step_row(study.step_id))
+                _left(unit, actor, step_row(study.step_id), reason)
 
         self._kit.act(actor, "detach", act)
         return study_line(_study_row(study_id))
@@ -113,6 +113,15 @@ def _image_starts(unit: Unit, actor: Actor, row: Any, cause: str) -> None:
     if row.status in WAITING:
         machine = Actor.system(actor.name, actor.origin)
         advance(unit, machine, row, StepEvent.ACQUISITION_STARTED, source_key=cause, started_at=unit.now)
+
+
+def _left(unit: Unit, actor: Actor, row: Any, reason: str) -> None:
+    """A study has left this exam. One « hors demande » that has none left never took place: nobody is to read it."""
+    emptied = str(Flag.UNSCHEDULED) in row.flags and not Study.select().where(Study.step == row.id).exists()
+    if emptied and state_of(row).allows(StepEvent.EMPTIED):
+        advance(unit, actor, row, StepEvent.EMPTIED, reason=reason)
+    else:
+        change(unit, row)
 
 
 def _settle_doubt(unit: Unit, step_id: int | None) -> None:

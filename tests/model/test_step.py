@@ -119,6 +119,13 @@ def test_a_retake_is_refused_once_the_report_is_dictated() -> None:
     assert due.after(StepEvent.RETAKE) == ExamState(StepStatus.STARTED, ReportStatus.NOT_DUE)
 
 
+def test_an_exam_that_was_emptied_is_not_to_be_read_and_one_that_is_read_is_not_emptied() -> None:
+    due = ExamState(StepStatus.COMPLETED, ReportStatus.DUE)
+    assert due.after(StepEvent.EMPTIED) == ExamState(StepStatus.CANCELED, ReportStatus.NOT_DUE)
+    assert status_of(due.after(StepEvent.EMPTIED)) is WorklistStatus.CANCELED
+    assert not ExamState(StepStatus.COMPLETED, ReportStatus.TO_SIGN).allows(StepEvent.EMPTIED)
+
+
 def test_state_is_the_fold_of_its_events() -> None:
     day = [
         StepEvent.ORDER_RECEIVED,

@@ -177,6 +177,28 @@ def test_images_are_not_moved_under_a_radiologists_hands(tmp_path: Path) -> None
             services.reconciliation.detach(TECHNOLOGIST, outcome.study_id, "mauvais enfant")
 
 
+def test_an_exam_without_order_disappears_when_its_images_find_theirs(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step, number, _uid = planned(services)
+        outcome = services.ingest.store(arrival(study="1.2.3.4.5", patient_id=number))
+        assert outcome.study_id is not None
+        assert [exam.step_id for exam in services.reports.reading_list(RADIOLOGIST)] == [outcome.step_id]
+        services.reconciliation.attach(TECHNOLOGIST, outcome.study_id, step, "mauvaise ligne choisie")
+        assert services.reports.reading_list(RADIOLOGIST) == []
+        assert outcome.step_id is not None
+        assert services.scheduling.line(RECEPTION, outcome.step_id).status is WorklistStatus.CANCELED
+        assert services.scheduling.line(RECEPTION, step).status is WorklistStatus.IN_ROOM
+
+
+def test_an_ordered_exam_whose_images_leave_stays(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step, number, uid = planned(services)
+        outcome = services.ingest.store(arrival(study=uid, patient_id=number))
+        assert outcome.study_id is not None
+        services.reconciliation.detach(TECHNOLOGIST, outcome.study_id, "mauvais enfant")
+        assert services.scheduling.line(RECEPTION, step).status is WorklistStatus.IN_ROOM
+
+
 def test_images_are_not_detached_without_a_reason(tmp_path: Path) -> None:
     with hospital(tmp_path) as services:
         _step, number, uid = planned(services)
