@@ -1,8 +1,8 @@
 """kill -9 at seeded moments of a day: it restarts alone, keeps every promise, and does nothing twice.
 
-Each round sends the acts of a day at every door, in a seeded order, on one data folder. After a seeded number of them,
-at a seeded distance from the last byte written, the box dies. What was answered is there when it says `prêt` again;
-what was not is there once or not at all, is asked for again, and is then there once.
+Each round sends the acts of a day at every door, in a seeded order, on one data folder. After a seeded number of them
+the box dies: as the last byte is written, a seeded moment later, or as the index is being written. What was answered is
+there when it says `prêt` again; what was not is there once or not at all, is asked for again, and is then there once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from tests.replication.buildings import until
 ROUNDS, IN_FLIGHT_AT_LEAST = 20, 12
 LOOKS_EVERY = 4  # rounds: a worker process lives when the box dies
 SEED = 20261124
-LONGEST_SPIN = 6  # powers of ten of a loop of nothing: some 20 ms
+LONGEST_SPIN = {"at once": 0.0, "later": 6.0, "written": 5.0}  # powers of ten of a loop of nothing: 10**6 is some 20 ms
+MOMENTS = (*LONGEST_SPIN, "written")
+LONGEST_LOOK = 200_000  # looks at the index, some 300 ms: what was sent may be nothing to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +39,67 @@ class Kill:
     in_flight: frozenset[str]
 
 
+class Listener:
+    """Waits for the answer to one act."""
+
+    def __init__(self, act: Act) -> None:
+        self.act = act
+        self.answered = False
+        self._fault: Exception | None = None
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(30)
+        assert not self._thread.is_alive(), self.act.name
+        if self._fault is not None:
+            raise AssertionError(self.act.name) from self._fault
+
+    def _listen(self) -> None:
+        try:
+            self.act.request.answer()
+            self.answered = True
+        except Dead:
+            return
+        except Exception as fault:
+            self._fault = fault
+
+
 def killed(day: Day, acts: list[Act], dice: random.Random) -> Kill:
     """Ask for some of the acts, one after the other or waiting for the answer, and kill the box."""
-    asked = acts[: dice.randrange(1, len(acts) + 1)]
-    answered: set[str] = set()
+    *earlier, last = acts[: dice.randrange(1, len(acts) + 1)]
     listeners = []
-    for act in asked:
-        if act is asked[-1] and isinstance(act.request, Store) and dice.random() < 0.3:
-            act.request.send_half()
-        else:
-            act.request.send()
-        listeners.append(threading.Thread(target=_listen, args=(act, answered), daemon=True))
-        listeners[-1].start()
-        if act is not asked[-1] and dice.random() < 0.5:
-            listeners[-1].join(30)
-    for _nothing in range(int(10 ** dice.uniform(0, LONGEST_SPIN))):
-        pass
+    for act in earlier:
+        act.request.send()
+        listeners.append(Listener(act))
+        if dice.random() < 0.5:
+            listeners[-1].join()
     die = day.site.box.cut if dice.random() < 0.5 else day.site.box.process.kill
+    moment, half = dice.choice(MOMENTS), dice.random() < 0.3
+    spin = int(10 ** dice.uniform(0, LONGEST_SPIN[moment]))
+    before = _written(day)
+    if half and isinstance(last.request, Store):
+        last.request.send_half()
+    else:
+        last.request.send()
+    listeners.append(Listener(last))
+    looks = 0
+    while moment == "written" and _written(day) == before and looks < LONGEST_LOOK:
+        looks += 1
+    for _nothing in range(spin):
+        pass
     die()
     day.site.box.process.wait(30)
     for listener in listeners:
-        listener.join(30)
-        assert not listener.is_alive()
-    return Kill(frozenset(answered), frozenset(act.name for act in asked) - answered)
+        listener.join()
+    answered = frozenset(listener.act.name for listener in listeners if listener.answered)
+    return Kill(answered, frozenset(listener.act.name for listener in listeners) - answered)
 
 
-def _listen(act: Act, answered: set[str]) -> None:
-    try:
-        act.request.answer()
-    except Dead:
-        return
-    answered.add(act.name)
+def _written(day: Day) -> tuple[int, int]:
+    """Changes as soon as a commit begins to reach the index."""
+    wal = os.stat(day.books.data / "index.sqlite-wal")
+    return wal.st_size, wal.st_mtime_ns
 
 
 def leave_by_themselves(group: int) -> None:
@@ -111,9 +143,9 @@ def done_again(acts: list[Act], kill: Kill) -> None:
 def one_round(day: Day, number: int) -> tuple[int, int]:
     """How many acts were in flight at the kill, and how many of these had been done without being answered."""
     dice = random.Random(f"{SEED} {number}")
-    day.prepare(number)
     if looks := number and number % LOOKS_EVERY == 0:
         day.look()
+    day.prepare(number)
     acts = day.round(number)
     dice.shuffle(acts)
     group = day.site.box.process.pid
@@ -157,7 +189,9 @@ def test_a_killed_box_keeps_its_promises_and_does_nothing_twice(tmp_path: Path, 
         assert verdict.returncode == 0, verdict.stdout
         assert sum(1 for in_flight, _done in told if in_flight) >= IN_FLIGHT_AT_LEAST, told
     except Exception as fault:
-        raise AssertionError(f"seed {SEED}, round {len(told)}, (in flight, done) so far {told}: {fault}") from fault
+        words = "".join(day.site.box.said[-30:])
+        told_so_far = f"seed {SEED}, round {len(told)}, (in flight, done) so far {told}"
+        raise AssertionError(f"{told_so_far}: {fault}\nthe box said last:\n{words}") from fault
     finally:
         day.stand_up()
         day.site.close()
