@@ -65,6 +65,9 @@ class Terminal:
         self._environment = self._child_environment(term, environment)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # A login shell leaves these alone; a test run in the background may ignore them, and that is inherited.
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             os.execvpe(argv[0], list(argv), self._environment)
         self._set_size(columns, rows)
 
@@ -157,6 +160,11 @@ class Terminal:
         """The exit status of the child, once it has ended."""
         while self._read(DEADLINE):
             pass
+        ended = os.pidfd_open(self.pid)
+        try:
+            assert select.select([ended], [], [], DEADLINE)[0], "the terminal is still there"
+        finally:
+            os.close(ended)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def close(self) -> None:
