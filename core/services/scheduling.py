@@ -53,6 +53,17 @@ class HistoryLine:
     origin: str
     reason: str
 
+    @property
+    def by(self) -> str:
+        """Who, for a screen: what acts by itself is called what it is, people keep their login."""
+        by_itself = {
+            "dicom": _("machine"),
+            "timer": _("automatique"),
+            "delivery": _("envoi"),
+            "start": _("redémarrage"),
+        }
+        return by_itself.get(self.actor, self.actor)
+
 
 class Scheduling:
     """Verbs on the day's exams before and around the acquisition."""

@@ -74,7 +74,7 @@ def label(key: str) -> str:
         "dicom": _("Machines (DICOM)"),
         "disk": _("Disque"),
         "free_bytes": _("Place libre"),
-        "free_percent": _("Place libre (%)"),
+        "free_percent": _("Place libre"),
         "days_left": _("Jours restants"),
     }.get(key, key)
 
@@ -90,6 +90,8 @@ def shown(key: str, value: Any) -> str:
         return _("oui") if value else _("non")
     if value in ("primary", "replica"):
         return _("site principal") if value == "primary" else _("copie")
+    if key == "free_percent":
+        return _("%s %%") % f"{value:.1f}".replace(".", ",")
     if isinstance(value, int) and abs(value) >= 10**9:
         return _("%s Go") % f"{value / 1e9:.1f}".replace(".", ",")
     return str(value)

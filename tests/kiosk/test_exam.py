@@ -19,6 +19,12 @@ def test_the_path_of_an_exam_says_who_and_when(clinician: Person, exams: Exams, 
     assert "Pas encore d'image." in page
 
 
+def test_what_happens_by_itself_is_called_what_it_is(clinician: Person, exams: Exams) -> None:
+    step = exams.ordered()
+    exams.imaged(step)
+    assert "entré en salle machine" in clinician.see(f"/examen/{step}")
+
+
 def test_images_and_report_are_one_click_away(clinician: Person, exams: Exams) -> None:
     step = exams.signed()
     page = clinician.see(f"/examen/{step}")

@@ -154,3 +154,8 @@ def test_an_empty_conclusion_is_refused(radiologist: Person, exams: Exams) -> No
 def test_who_does_not_hold_the_exam_is_sent_to_the_desk(radiologist: Person, exams: Exams) -> None:
     step = exams.to_read()
     assert radiologist.see(f"/lecture/{step}/signature").path == f"/lecture/{step}"
+
+
+def test_a_vital_emergency_is_called_so_before_the_pin(radiologist: Person, exams: Exams) -> None:
+    exams.to_read(urgency="V")
+    assert at_the_signature(radiologist).page.before("Signalé", "urgence vitale")

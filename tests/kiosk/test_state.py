@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from core.clock import SetClock
@@ -17,6 +18,7 @@ def test_the_state_page_is_in_french(clinician: Person, exams: Exams, clock: Set
     assert "Second bâtiment" in page
     assert "Images 3" in page
     assert "site principal" in page
+    assert re.search(r"Place libre \d+,\d %", str(page))
 
 
 def test_every_page_says_that_there_is_no_second_building(clinician: Person) -> None:
