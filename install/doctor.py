@@ -103,8 +103,10 @@ def the_browser_files(_config: Config, _running: bool) -> Iterator[Finding]:
 
 def the_copy(config: Config, _running: bool) -> Iterator[Finding]:
     if not config.replica.target:
-        level = WARNING if config.replica.role == "primary" else GOOD
-        yield Finding(level, _("Pas de second bâtiment (replica.target)."))
+        if config.replica.role == "primary":
+            yield Finding(WARNING, _("Pas de second bâtiment (replica.target)."))
+        else:
+            yield Finding(GOOD, _("Ce dossier est la copie du site principal (replica.role)."))
         return
     version = _rsync_version()
     if version is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -115,4 +116,7 @@ def _sentence(error: click.UsageError) -> str:
             return _("Valeur refusée pour %s : %s") % (name, error.message)
         case click.exceptions.NoSuchCommand():
             return _("Commande inconnue : %s") % error.command_name
+    unexpected = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", error.message)
+    if unexpected:
+        return _("En trop : %s") % unexpected[1]
     return _("Commande incorrecte : %s") % error.message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
+
 import click
 
 from core.i18n import _
@@ -61,16 +63,25 @@ def add(
 @click.option("--text", is_flag=True, help="tabulations, sans titre")
 @with_place
 def list_(place: Place, text: bool) -> None:
+    zone = place.config().site.timezone
     with reach(place) as box:
         devices = box.ask(Devices())
     show(
         (_("TITRE AE"), _("RÔLE"), _("ADRESSES"), _("ÉCOUTE"), _("SALLE"), _("ACTIVE"), _("DERNIÈRE IMAGE")),
         [
-            (d.ae_title, d.role, d.addresses, f"{d.host}:{d.port}" if d.host else "", d.room, d.active, d.last_store_at)
+            (d.ae_title, d.role, d.addresses, _listens(d), d.room, d.active, _moment(d.last_store_at, zone))
             for d in devices
         ],
         text,
     )
+
+
+def _listens(machine: Device) -> str:
+    return f"{machine.host}:{machine.port}" if machine.host and machine.port else ""
+
+
+def _moment(moment: datetime | None, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%d/%m/%Y %H:%M") if moment else ""
 
 
 @device.command(help="Oublier une machine ; ses images restent.")

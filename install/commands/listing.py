@@ -8,6 +8,7 @@ import click
 
 from core.clock import SystemClock
 from core.i18n import _
+from core.model.names import display_name, split_person_name
 from core.model.query import DayFilter
 from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
 from install.calls import Quarantined, RefusedCallers
@@ -42,7 +43,7 @@ def day(place: Place, day: str, room: str, text: bool) -> None:
 
 
 @listing.command(help="Chercher un patient.")
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, metavar="NOM...")
 @click.option("--text", is_flag=True, help="tabulations, sans titre")
 @with_place
 def patients(place: Place, words: tuple[str, ...], text: bool) -> None:
@@ -73,7 +74,10 @@ def quarantine(place: Place, text: bool) -> None:
         kept = box.ask(Quarantined())
     show(
         (_("N°"), _("REÇU"), _("MACHINE"), _("PATIENT"), _("RAISON"), _("FICHIER")),
-        [(q.id, _moment(q.at, zone), q.ae_title, q.patient, q.why, q.path) for q in kept],
+        [
+            (q.id, _moment(q.at, zone), q.ae_title, display_name(*split_person_name(q.patient)), q.why, q.path)
+            for q in kept
+        ],
         text,
     )
 

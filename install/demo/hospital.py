@@ -6,6 +6,7 @@ Everything that moves goes over real sockets: HL7, worklist, MPPS, C-STORE, the 
 from __future__ import annotations
 
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -156,6 +157,7 @@ def _machines(log: Path, port: int, speed: float) -> list[Worker]:
 
 def _welcome(data: Path, second: Path, doors: dict[str, str]) -> None:
     """Where to look, and with which accounts."""
+    yelen = "yelen" if shutil.which("yelen") else Path(sys.executable).with_name("yelen")
     rows = [f"    {user.login:<12} {what}" for user, what in users()]
     click.echo(
         "\n".join(
@@ -164,9 +166,9 @@ def _welcome(data: Path, second: Path, doors: dict[str, str]) -> None:
                 _("L'hôpital de démonstration est ouvert. Tout y est inventé."),
                 "",
                 _("  Navigateur    http://%s/") % doors["http"],
-                _("  Terminal      yelen tui --data %s") % data,
+                _("  Terminal      %s tui --data %s") % (yelen, data),
                 _("  Papier        %s") % (data / "papier"),
-                _("  Bâtiment 2    %s    la preuve : yelen replica verify --data %s") % (second, data),
+                _("  Bâtiment 2    %s    la preuve : %s replica verify --data %s") % (second, yelen, data),
                 _("  Journal       %s") % (data / "demo.log"),
                 _("  DICOM         %s (titre AE YELEN)    HL7  %s") % (doors["dicom"], doors["hl7"]),
                 "",

@@ -111,7 +111,10 @@ class Machine:
             association.send_n_set(_completed(images), ModalityPerformedProcedureStep, mpps)
         finally:
             association.release()
-        print(_("%s : %s, %d images envoyées") % (self.ae_title, item.PatientName, len(images)), flush=True)
+        print(
+            _("%s : %s, images envoyées : %d") % (self.ae_title, str(item.PatientName).replace("^", " "), len(images)),
+            flush=True,
+        )
 
     def _unasked(self) -> None:
         """An emergency that nobody had time to order."""

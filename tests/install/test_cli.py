@@ -48,6 +48,8 @@ def test_a_command_is_in_the_manual_or_the_front_page(name: str) -> None:
         (["truc"], "Commande inconnue : truc"),
         (["status", "--truc"], "Option inconnue : --truc"),
         (["user", "add"], "Il manque : LOGIN"),
+        (["list", "patients"], "Il manque : NOM..."),
+        (["list", "day", "2026-11-24"], "En trop : 2026-11-24"),
         (["device", "add", "CT1", "--address", "x", "--port", "99999"], "Valeur refusée pour --port"),
     ],
 )
