@@ -35,6 +35,10 @@ class Act:
     def name(self) -> str:
         return self.request.name
 
+    @property
+    def kind(self) -> str:
+        return "message" if isinstance(self.request, Message) else self.name.partition(" ")[0]
+
     def done(self) -> None:
         """Asked for, and answered."""
         self.before()

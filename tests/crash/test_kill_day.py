@@ -1,122 +1,31 @@
 """kill -9 at seeded moments of a day: it restarts alone, keeps every promise, and does nothing twice.
 
 Each round sends the acts of a day at every door, in a seeded order, on one data folder. After a seeded number of them
-the box dies: as the last byte is written, a seeded moment later, or as the index is being written. What was answered is
-there when it says `prêt` again; what was not is there once or not at all, is asked for again, and is then there once.
+the box dies: as the last byte is written, before it, a seeded moment later, or as the index is being written. What was
+answered is there when it says `prêt` again; what was not is there once or not at all, is asked for again, and is then
+there once.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from core.rpc.contract import VerifyAudit
 from tests.crash.day import Act, Day
-from tests.crash.requests import Dead, Store
-from tests.days.his import His
+from tests.crash.kill import Kill, killed, leave_by_themselves, members
+from tests.crash.silent_his import SilentHis
 from tests.install.boxes import yelen
 from tests.replication.buildings import until
 
 ROUNDS, IN_FLIGHT_AT_LEAST = 20, 12
-LOOKS_EVERY = 4  # rounds: a worker process lives when the box dies
+LOOKS_EVERY = 5  # rounds: a worker process lives when the box dies
+SILENT_EVERY = 3  # rounds: a result is on its way to a HIS that does not answer
+MOMENTS = ("at once", "written", "at once", "later", "half")  # of one round after the other
 SEED = 20261124
-LONGEST_SPIN = {"at once": 0.0, "later": 6.0, "written": 5.0}  # powers of ten of a loop of nothing: 10**6 is some 20 ms
-MOMENTS = (*LONGEST_SPIN, "written")
-LONGEST_LOOK = 200_000  # looks at the index, some 300 ms: what was sent may be nothing to write
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """What was known when the box was dead: the acts that were answered, and those written but never answered."""
-
-    answered: frozenset[str]
-    in_flight: frozenset[str]
-
-
-class Listener:
-    """Waits for the answer to one act."""
-
-    def __init__(self, act: Act) -> None:
-        self.act = act
-        self.answered = False
-        self._fault: Exception | None = None
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def join(self) -> None:
-        self._thread.join(30)
-        assert not self._thread.is_alive(), self.act.name
-        if self._fault is not None:
-            raise AssertionError(self.act.name) from self._fault
-
-    def _listen(self) -> None:
-        try:
-            self.act.request.answer()
-            self.answered = True
-        except Dead:
-            return
-        except Exception as fault:
-            self._fault = fault
-
-
-def killed(day: Day, acts: list[Act], dice: random.Random) -> Kill:
-    """Ask for some of the acts, one after the other or waiting for the answer, and kill the box."""
-    *earlier, last = acts[: dice.randrange(1, len(acts) + 1)]
-    listeners = []
-    for act in earlier:
-        act.request.send()
-        listeners.append(Listener(act))
-        if dice.random() < 0.5:
-            listeners[-1].join()
-    die = day.site.box.cut if dice.random() < 0.5 else day.site.box.process.kill
-    moment, half = dice.choice(MOMENTS), dice.random() < 0.3
-    spin = int(10 ** dice.uniform(0, LONGEST_SPIN[moment]))
-    before = _written(day)
-    if half and isinstance(last.request, Store):
-        last.request.send_half()
-    else:
-        last.request.send()
-    listeners.append(Listener(last))
-    looks = 0
-    while moment == "written" and _written(day) == before and looks < LONGEST_LOOK:
-        looks += 1
-    for _nothing in range(spin):
-        pass
-    die()
-    day.site.box.process.wait(30)
-    for listener in listeners:
-        listener.join()
-    answered = frozenset(listener.act.name for listener in listeners if listener.answered)
-    return Kill(answered, frozenset(listener.act.name for listener in listeners) - answered)
-
-
-def _written(day: Day) -> tuple[int, int]:
-    """Changes as soon as a commit begins to reach the index."""
-    wal = os.stat(day.books.data / "index.sqlite-wal")
-    return wal.st_size, wal.st_mtime_ns
-
-
-def leave_by_themselves(group: int) -> None:
-    """The workers of a box that was killed alone."""
-    until(lambda: not _members(group), f"the workers of {group} leave")
-
-
-def _members(group: int) -> list[int]:
-    found = []
-    for process in os.listdir("/proc"):
-        if process.isdigit():
-            try:
-                if os.getpgid(int(process)) == group:
-                    found.append(int(process))
-            except ProcessLookupError:
-                continue
-    return found
 
 
 def check_promises(acts: list[Act], kill: Kill) -> None:
@@ -140,17 +49,35 @@ def done_again(acts: list[Act], kill: Kill) -> None:
         assert act.times() == 1, f"{act.name} asked for again is there {act.times()} times"
 
 
-def one_round(day: Day, number: int) -> tuple[int, int]:
+def _send_a_result_to(his: SilentHis, day: Day, signature: Act) -> None:
+    """A report is signed, its result is heard at the HIS, and the HIS says nothing any more."""
+    until(lambda: day.books.one("SELECT COUNT(*) FROM outbox WHERE state <> 'ACCEPTED'") == 0, "earlier results arrive")
+    heard, his.silent = his.results.qsize(), True
+    signature.request.send()
+    signature.request.answer()
+    until(lambda: his.results.qsize() > heard, "the result is heard")
+
+
+def one_round(day: Day, his: SilentHis, number: int) -> tuple[int, int]:
     """How many acts were in flight at the kill, and how many of these had been done without being answered."""
     dice = random.Random(f"{SEED} {number}")
     if looks := number and number % LOOKS_EVERY == 0:
         day.look()
     day.prepare(number)
     acts = day.round(number)
-    dice.shuffle(acts)
+    kinds = sorted({act.kind for act in acts})
+    last = dice.choice([act for act in acts if act.kind == kinds[number % len(kinds)]])
+    acts.remove(last)
+    earlier = dice.sample(acts, dice.randrange(len(acts)))
     group = day.site.box.process.pid
-    assert len(_members(group)) == (2 if looks else 1)
-    kill = killed(day, acts, dice)
+    assert len(members(group)) == (2 if looks else 1)
+    sent = [act for act in acts if act.kind == "sign" and number % SILENT_EVERY == 0]
+    for act in sent:
+        _send_a_result_to(his, day, act)
+    moment = MOMENTS[number % len(MOMENTS)]
+    kill = killed(day, [act for act in earlier if act not in sent], last, moment, dice)
+    his.silent = False
+    kill = Kill(kill.answered | {act.name for act in sent}, kill.in_flight)
     leave_by_themselves(group)
     day.restart()
     day.books.check_files()
@@ -167,19 +94,19 @@ def one_round(day: Day, number: int) -> tuple[int, int]:
 
 
 @pytest.fixture
-def his() -> Iterator[His]:
-    listening = His()
+def his() -> Iterator[SilentHis]:
+    listening = SilentHis()
     yield listening
     listening.close()
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(200, marks=pytest.mark.full)])
-def test_a_killed_box_keeps_its_promises_and_does_nothing_twice(tmp_path: Path, his: His, rounds: int) -> None:
+def test_a_killed_box_keeps_its_promises_and_does_nothing_twice(tmp_path: Path, his: SilentHis, rounds: int) -> None:
     day = Day(tmp_path, his)
     told: list[tuple[int, int]] = []
     try:
         for number in range(rounds):
-            told.append(one_round(day, number))
+            told.append(one_round(day, his, number))
         until(lambda: _all_delivered(day), "every result is at the HIS and every label on paper")
         _check_results(day, his)
         _check_paper(day)
@@ -203,7 +130,7 @@ def _all_delivered(day: Day) -> bool:
     return bool(day.books.one(waiting + "(SELECT COUNT(*) FROM print_job WHERE state <> 'done')") == 0)
 
 
-def _check_results(day: Day, his: His) -> None:
+def _check_results(day: Day, his: SilentHis) -> None:
     """Every signed report reached the HIS; what came twice came as the same bytes under the same MSH-10."""
     heard: dict[str, str] = {}
     while not his.results.empty():
