@@ -252,9 +252,11 @@ def split_name(text: str) -> tuple[str, str]:
 
 
 def verdict(typed: str, known: str) -> str:
-    """`=`, `~` (same without accents, or one is missing) or DIFFERENT."""
+    """`=`, `~` (same without accents) or DIFFERENT; nothing when one is missing: it proves nothing."""
+    if not typed or not known:
+        return ""
     if typed == known:
         return "="
-    if not typed or not known or fold(typed) == fold(known) or safe(typed).casefold() == safe(known).casefold():
+    if fold(typed) == fold(known) or safe(typed).casefold() == safe(known).casefold():
         return "~"
     return _("DIFFERENT")

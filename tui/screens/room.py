@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from core.errors import BadInput, NotFound
 from core.i18n import _
+from core.model.names import display_name, split_person_name
 from core.model.query import DayFilter
 from core.model.step import ReportEvent, StepEvent, StepStatus
 from core.model.study import StudyLine
@@ -126,7 +127,7 @@ class RoomScreen(Desk):
         if not self.unmatched:
             return ""
         study = self.unmatched[0]
-        facts = (len(self.unmatched), safe(study.device), self.core.hour(study.received_at), safe(study.as_sent_name))
+        facts = (len(self.unmatched), safe(study.device), self.core.hour(study.received_at), _sent(study))
         return _("NON RATTACHE  %d étude(s)  %s %s « %s » -> F8") % facts
 
     def status(self) -> str:
@@ -250,7 +251,7 @@ class RoomScreen(Desk):
     async def act_attach(self) -> None:
         exam = self._exam()
         study = await self.ask(Choice(_("Rattacher à %s") % exam.patient_name, lettered(_named(self.unmatched))))
-        why = _("%s « %s » est bien %s ?") % (study.study_description, study.as_sent_name, exam.patient_name)
+        why = _("%s « %s » est bien %s ?") % (study.study_description, _sent(study), exam.patient_name)
         asked = await self.ask(entry.reason(why))
         await self.core.ask(c.Attach(study.id, exam.step_id, asked["reason"]))
         await self._update(exam)
@@ -273,8 +274,13 @@ async def choose_room(desk: Desk) -> str:
     return await desk.ask(Choice(_("Salle"), lettered([(f"{r.code} {r.label}", r.code) for r in rooms])))
 
 
+def _sent(study: StudyLine) -> str:
+    """The name that the machine sent, as people write it."""
+    return safe(display_name(*split_person_name(study.as_sent_name)))
+
+
 def _named(studies: Sequence[StudyLine]) -> list[tuple[str, StudyLine]]:
-    return [(f"{s.as_sent_name} {s.as_sent_number} {s.device} ({s.instances})", s) for s in studies[:9]]
+    return [(f"{_sent(s)} {s.as_sent_number} {s.device} ({s.instances})", s) for s in studies[:9]]
 
 
 def _dose_entry(exam: ExamLine) -> entry.Entry:
