@@ -16,7 +16,7 @@ from typing import Any
 
 from core.archive.part10 import META_CAP, read_file_meta
 from core.archive.store import StoredFile
-from core.errors import BadMessage
+from core.errors import BadMessage, OutOfResources
 from core.i18n import _, plural
 from core.index.tables import Instance, PrintJob, Quarantine, Series, Study
 from core.index.writer import Unit
@@ -43,11 +43,14 @@ class Recovery:
     copies: int = 0
     conflicts: int = 0
     unqueued: int = 0
+    unfinished: bool = False
     unreadable: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         said = [sentence for number, sentence in self._counted() if number]
+        if self.unfinished:
+            said.append(_("disque plein : la reprise finira au prochain démarrage"))
         said += _some(_("fichier illisible, laissé en place : %s"), self.unreadable)
         said += _some(_("ALERTE, fichier absent : %s"), self.missing)
         return said
@@ -74,9 +77,26 @@ def _some(sentence: str, paths: list[str]) -> Iterator[str]:
 
 
 def recover(kit: Kit, ingest: Ingest, read_header: ReadHeader | None) -> Recovery:
-    """The start-up sweep: only the folders touched since the last settled start, so that it is quick."""
+    """The start-up sweep: only the folders touched since the last settled start, so that it is quick.
+
+    On a full disk it stops there: those who read are served all the same, and the next start looks again.
+    """
     touched = kit.archive.touched()
     found = Recovery(folders=len(touched), swept=kit.archive.sweep())
+    _forget_unqueued(kit, found)
+    try:
+        _reconcile(kit, ingest, read_header, touched, found)
+    except OutOfResources:
+        found.unfinished = True
+    if read_header is not None and not found.unfinished:
+        kit.archive.settled()
+    for line in found.lines():
+        log.warning(_("reprise : %s"), line)
+    return found
+
+
+def _reconcile(kit: Kit, ingest: Ingest, read_header: ReadHeader | None, touched: list[str], found: Recovery) -> None:
+    """Files and rows of the touched folders agree afterwards."""
     _adopt_quarantine(kit, kit.archive.files_in("quarantine") if "quarantine" in touched else [], found)
     studies = iter(folder for folder in touched if folder != "quarantine")
     while some := list(islice(studies, FOLDERS_A_QUERY)):
@@ -85,12 +105,6 @@ def recover(kit: Kit, ingest: Ingest, read_header: ReadHeader | None) -> Recover
         if read_header is not None:
             _adopt(kit, ingest, read_header, sorted(lying - named), found, copies_go=True)
         found.missing += sorted(path for path in named - lying if not kit.archive.absolute(path).exists())
-    _forget_unqueued(kit, found)
-    if read_header is not None:
-        kit.archive.settled()
-    for line in found.lines():
-        log.warning(_("reprise : %s"), line)
-    return found
 
 
 def reindex(kit: Kit, ingest: Ingest, read_header: ReadHeader) -> Recovery:

@@ -100,6 +100,19 @@ def test_what_the_index_refuses_leaves_no_file_in_quarantine(tmp_path: Path, mon
         assert Quarantine.select().count() == 1
 
 
+def test_a_start_on_a_full_disk_serves_and_leaves_the_rest_to_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hospital(tmp_path, ports=PORTS) as services:
+        file = publish(services, arrival())
+        full = _full_index(services, monkeypatch)
+        assert services.recover().lines() == ["disque plein : la reprise finira au prochain démarrage"]
+        assert services.status()["recovery"] == ["disque plein : la reprise finira au prochain démarrage"]
+        full.undo()
+        assert services.recover().lines() == ["1 image retrouvée"]
+        assert services.kit.archive.absolute(Instance.get().path) == file
+
+
 def _full_index(services: Services, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Every row of the audit now meets SQLITE_FULL, as on a disk without space."""
 
