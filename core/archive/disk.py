@@ -7,7 +7,8 @@ Order for a file: create the `.part`, write, fsync it, rename it to its final na
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 Buffer = bytes | bytearray | memoryview
@@ -76,25 +77,47 @@ def ensure_folder(disk: Disk, folder: Path) -> None:
 
 def publish(disk: Disk, final: Path, buffers: Sequence[Buffer]) -> None:
     """A new file with these bytes under its final name, durable on return. Nothing is left behind on failure."""
+    with publishing(disk, final) as descriptor:
+        disk.write(descriptor, buffers)
+
+
+@contextmanager
+def publishing(disk: Disk, final: Path) -> Iterator[int]:
+    """As `publish`; the block writes the bytes through the descriptor."""
     part = final.with_name(final.name + ".part")
     descriptor = disk.create(part)
     try:
         try:
-            disk.write(descriptor, buffers)
+            yield descriptor
             disk.sync(descriptor)
         finally:
             disk.close(descriptor)
         disk.rename(part, final)
-    except OSError:
-        if part.exists():
-            disk.remove(part)
+        disk.sync_folder(final.parent)
+    except Exception:
+        _remove(disk, part)
+        _remove(disk, final)
         raise
-    disk.sync_folder(final.parent)
 
 
 def replace(disk: Disk, final: Path, content: bytes) -> None:
     """The file now holds this content, durably, or still the old one: never half of either."""
     part = final.with_name(final.name + ".part")
-    if part.exists():
-        disk.remove(part)
-    publish(disk, final, [content])
+    _remove(disk, part)
+    descriptor = disk.create(part)
+    try:
+        try:
+            disk.write(descriptor, [content])
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+        disk.rename(part, final)
+    except Exception:
+        _remove(disk, part)
+        raise
+    disk.sync_folder(final.parent)
+
+
+def _remove(disk: Disk, path: Path) -> None:
+    if path.exists():
+        disk.remove(path)

@@ -14,11 +14,12 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from core.archive.disk import Buffer, Disk, ensure_folder, publish
+from core.archive.disk import Buffer, Disk, ensure_folder, publish, publishing
 from core.archive.part10 import META_CAP, read_file_meta
 from core.clock import Clock
 from core.errors import OutOfResources
@@ -64,45 +65,24 @@ class Archive:
         return f"{self._epoch:04x}{secrets.token_hex(16)}"
 
     def store(self, folder: str, buffers: list[Buffer]) -> StoredFile:
-        """A new durable file of these bytes. Raises `OutOfResources` when the disk refuses."""
-        key = self.new_key()
-        path = f"{folder}/{key}.dcm"
-        try:
+        """A new durable file of these bytes. Raises `OutOfResources` when the disk refuses; nothing is left then."""
+        with _refused_in_words():
             self._touch(folder)
-            publish(self.disk, self.data / path, buffers)
-        except OSError as fault:
-            raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
-        digest, size = hashlib.sha256(), 0
-        for buffer in buffers:
-            digest.update(buffer)
-            size += len(buffer)
-        return StoredFile(key, path, size, digest.hexdigest())
+            return self._publish(folder, ".dcm", buffers)
 
     def store_spooled(self, folder: str, head: bytes, spooled: Path) -> StoredFile:
         """As `store`, for a data set that lies in a spool file; copied in pieces, never whole in memory."""
         key = self.new_key()
         path = f"{folder}/{key}.dcm"
-        final = self.data / path
-        part = final.with_name(final.name + ".part")
         digest, size = hashlib.sha256(head), len(head)
-        try:
+        with _refused_in_words():
             self._touch(folder)
-            descriptor = self.disk.create(part)
-            try:
+            with publishing(self.disk, self.data / path) as descriptor, spooled.open("rb") as source:
                 self.disk.write(descriptor, [head])
-                with spooled.open("rb") as source:
-                    while piece := source.read(PIECE):
-                        self.disk.write(descriptor, [piece])
-                        digest.update(piece)
-                        size += len(piece)
-                self.disk.sync(descriptor)
-            finally:
-                self.disk.close(descriptor)
-            self.disk.rename(part, final)
-            self.disk.sync_folder(final.parent)
-        except OSError as fault:
-            part.unlink(missing_ok=True)
-            raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
+                while piece := source.read(PIECE):
+                    self.disk.write(descriptor, [piece])
+                    digest.update(piece)
+                    size += len(piece)
         return StoredFile(key, path, size, digest.hexdigest())
 
     def keep_aside(self, buffers: list[Buffer]) -> StoredFile:
@@ -110,11 +90,19 @@ class Archive:
         return self.store("quarantine", buffers)
 
     def keep_paper(self, document: bytes, suffix: str) -> StoredFile:
-        """A document waiting for its printer."""
+        """A document waiting for its printer. Raises `OutOfResources`."""
+        with _refused_in_words():
+            return self._publish("paper", suffix, [document])
+
+    def _publish(self, folder: str, suffix: str, buffers: list[Buffer]) -> StoredFile:
         key = self.new_key()
-        path = f"paper/{key}{suffix}"
-        publish(self.disk, self.data / path, [document])
-        return StoredFile(key, path, len(document), hashlib.sha256(document).hexdigest())
+        path = f"{folder}/{key}{suffix}"
+        publish(self.disk, self.data / path, buffers)
+        digest, size = hashlib.sha256(), 0
+        for buffer in buffers:
+            digest.update(buffer)
+            size += len(buffer)
+        return StoredFile(key, path, size, digest.hexdigest())
 
     def drop(self, stored: StoredFile) -> None:
         """A file that no row will name: the act that wanted it was refused. Only ever called before any ack."""
@@ -208,6 +196,15 @@ class Archive:
             if path.parent.name == ".part":  # rsync keeps there what a cut transfer left
                 continue
             yield str(path.relative_to(self.data))
+
+
+@contextmanager
+def _refused_in_words() -> Iterator[None]:
+    """What the disk refuses becomes a sentence."""
+    try:
+        yield
+    except OSError as fault:
+        raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
 
 
 def pieces_of(buffer: Buffer) -> Iterator[memoryview]:
