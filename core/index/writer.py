@@ -247,6 +247,18 @@ def _is_resource(fault: BaseException) -> bool:
     return "disk is full" in text or "disk I/O" in text or "readonly database" in text
 
 
+def may_still_be_written(fault: BaseException | None) -> bool:
+    """Whether an act that failed may be there after a crash: its COMMIT is in the log and only the sync was refused.
+
+    As long as the box lives the act has not happened: the next commit is written over it.
+    """
+    while fault is not None:
+        if getattr(fault, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC":
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
 def _translated(fault: BaseException) -> BaseException:
     if isinstance(fault, YelenError):
         return fault

@@ -7,8 +7,6 @@ counters, audit and events; its commit is the promise behind a C-STORE success.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeade
 from core.services.access import require
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
+from core.services.new_file import dropped_unless_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,8 @@ class Ingest:
 
     def _put_back(self, arrival: Arrival, lost: str) -> StoreOutcome:
         stored = self._write(lost.rpartition("/")[0], _meta_of(arrival), arrival)
-        with self._only_if_named(
-            stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, arrival.transfer_syntax)
+        with dropped_unless_named(
+            self._kit, stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, arrival.transfer_syntax)
         ):
             self._take_the_place(arrival, lost, stored)
         return StoreOutcome(Stored.DUPLICATE)
@@ -158,7 +157,7 @@ class Ingest:
         twin = Quarantine.get_or_none(Quarantine.sha256 == digest, Quarantine.reason == str(reason))
         if twin is None:
             stored = self._write("quarantine", _meta_of(arrival), arrival)
-            with self._only_if_named(stored, lambda: _in_quarantine(stored)):
+            with dropped_unless_named(self._kit, stored, lambda: _in_quarantine(stored)):
                 self._kit.index.writer.do(lambda unit: self._set_aside(unit, arrival, reason, detail, stored))
         return StoreOutcome(Stored.QUARANTINED, reason, detail)
 
@@ -181,7 +180,9 @@ class Ingest:
         unit.event("alarm", "quarantine")
 
     def _index(self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile) -> StoreOutcome:
-        with self._only_if_named(stored, lambda: Instance.select().where(Instance.key == stored.key).exists()):
+        with dropped_unless_named(
+            self._kit, stored, lambda: Instance.select().where(Instance.key == stored.key).exists()
+        ):
             outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
         if outcome is not None:
             return outcome
@@ -189,16 +190,6 @@ class Ingest:
         known = self._known(header.sop_instance_uid)
         assert known is not None
         return self._again(arrival, *known)
-
-    @contextmanager
-    def _only_if_named(self, stored: StoredFile, named: Callable[[], bool]) -> Iterator[None]:
-        """The act that follows a new file. When it fails nothing was promised: the file goes, unless a row names it."""
-        try:
-            yield
-        except Exception:
-            if not named():
-                self._kit.archive.drop(stored)
-            raise
 
     def _insert_once(
         self, unit: Unit, arrival: Arrival, header: ReceivedHeader, stored: StoredFile

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
+from core.archive.store import StoredFile
 from core.errors import BadInput, Conflict, NotFound
 from core.i18n import _
 from core.index.tables import Printer as PrinterRow
@@ -17,6 +18,7 @@ from core.model.people import Actor, Role
 from core.model.printing import PaperKind, Printer, PrintJob, PrintState
 from core.services.access import require
 from core.services.kit import Kit
+from core.services.new_file import dropped_unless_named
 
 OVER = (PrintState.DONE, PrintState.FAILED, PrintState.CANCELLED)
 DOCUMENT_CAP = 50_000_000  # bytes
@@ -143,7 +145,11 @@ class Printing:
             self._changed(unit, printer)
             return int(job.id)
 
-        return self.job(self._kit.act(actor, "print", act))
+        with dropped_unless_named(self._kit, kept, lambda: _waiting(kept)):
+            job = self.job(self._kit.act(actor, "print", act))
+        if job.payload != kept.path:
+            self._kit.archive.drop(kept)  # the same wish came first on another connection
+        return job
 
     def job(self, job_id: int) -> PrintJob:
         row = JobRow.get_or_none(JobRow.id == job_id)
@@ -310,6 +316,10 @@ class Printing:
             wakes = list(self._wakes)
         for wake in wakes:
             wake(printer)
+
+
+def _waiting(document: StoredFile) -> bool:
+    return JobRow.select().where(JobRow.payload == document.path).exists()
 
 
 def _row(job_id: int) -> Any:
