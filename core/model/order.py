@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.errors import BadInput
 from core.i18n import _
 
 
@@ -76,6 +77,12 @@ class OrderDraft:
     weight_kg: float | None = None
     comment: str = ""
     idempotency_key: str = ""
+
+
+def check_weight(kg: float) -> None:
+    """Raises `BadInput` for what no child weighs: below 0.3 kg, above 250 kg, or not a number."""
+    if not 0.3 <= kg <= 250:
+        raise BadInput(_("Poids impossible : %s kg") % kg, "weight")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from core.index.tables import Room as RoomRow
 from core.index.writer import Unit
 from core.model.identifiers import accession, derived_uid
 from core.model.names import clean, display_name, fold
-from core.model.order import Exam, OrderDraft, Room, Slot, Urgency
+from core.model.order import Exam, OrderDraft, Room, Slot, Urgency, check_weight
 from core.model.people import Actor, Role
 from core.model.step import ExamState, Flag, StepEvent, StepStatus, check_right
 from core.model.worklist import ExamLine
@@ -169,13 +169,16 @@ class Orders:
     def place(self, actor: Actor, draft: OrderDraft) -> ExamLine:
         """A new order of one exam. With a room and a time it is scheduled at once, unless it must be vetted first.
 
-        Raises `BadInput` without prescriber or indication, `NotFound`, `Conflict` when the slot is taken.
+        Raises `BadInput` without prescriber or indication or with an impossible weight, `NotFound`,
+        `Conflict` when the slot is taken.
         """
         check_right(ExamState(), StepEvent.ORDER_RECEIVED, actor.roles)
         if not clean(draft.prescriber):
             raise BadInput(_("Le demandeur (prescripteur) manque."), "prescriber")
         if not clean(draft.indication):
             raise BadInput(_("Le motif de l'examen manque."), "indication")
+        if draft.weight_kg is not None:
+            check_weight(draft.weight_kg)
 
         def act(unit: Unit) -> int:
             if (known := done_before(draft.idempotency_key)) is not None:

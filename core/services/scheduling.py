@@ -26,7 +26,7 @@ from core.index.writer import Unit
 from core.model.birth import Birth, Precision, age_at
 from core.model.device import ae_key
 from core.model.names import fold, person_name
-from core.model.order import Urgency, WorklistEntry
+from core.model.order import Urgency, WorklistEntry, check_weight
 from core.model.people import Actor, Role
 from core.model.query import DayFilter, DayPage, WorklistQuery, is_pattern, name_matches, wildcard
 from core.model.step import StepEvent, StepStatus
@@ -136,6 +136,7 @@ class Scheduling:
 
     def cancel(self, actor: Actor, step_id: int, reason: str) -> ExamLine:
         """The exam will not take place (T19); it leaves the machine's worklist."""
+        check_exam(actor, step_id)
 
         def act(unit: Unit) -> None:
             advance(unit, actor, step_row(step_id), StepEvent.CANCELED, reason=reason)
@@ -160,8 +161,7 @@ class Scheduling:
     def weigh(self, actor: Actor, step_id: int, weight_kg: float) -> ExamLine:
         """The child's weight today, kg: contrast and protocols depend on it."""
         require(actor, Role.RECEPTION, Role.TECHNOLOGIST, Role.RADIOLOGIST)
-        if not 0.3 <= weight_kg <= 250:
-            raise BadInput(_("Poids impossible : %s kg") % weight_kg, "weight")
+        check_weight(weight_kg)
 
         def act(unit: Unit) -> None:
             row = step_row(step_id)

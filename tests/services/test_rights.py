@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import NotAllowed, NotFound
+from core.errors import BadInput, NotAllowed, NotFound
 from core.model.device import Device, HisSender
 from core.model.order import Exam, OrderDraft, Room
 from core.model.people import Role, User
 from core.model.printing import Printer
 from core.model.query import DayFilter
+from core.model.worklist import WorklistStatus
 from core.services import Services
 from tests.people.hospital import (
     ADMIN,
@@ -133,3 +134,23 @@ def test_wrong_pins_typed_together_count_one_by_one(tmp_path: Path) -> None:
         assert len(refused) == 11
         services.people.confirm(RECEPTION, PASSWORD)
         services.people.confirm(RECEPTION, PIN)
+
+
+def test_another_ward_cancels_nothing(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step, _number, _uid = planned(services)
+        before = services.scheduling.line(RECEPTION, step).status
+        with pytest.raises(NotFound):
+            services.scheduling.cancel(OTHER_WARD, step, "erreur")
+        assert services.scheduling.line(RECEPTION, step).status is before
+        assert services.scheduling.cancel(CLINICIAN, step, "guéri").status is WorklistStatus.CANCELED
+
+
+@pytest.mark.parametrize("kg", [-5, 0, 2000, float("nan")])
+def test_an_order_with_an_impossible_weight_is_not_placed(tmp_path: Path, kg: float) -> None:
+    with hospital(tmp_path) as services:
+        _step, number, _uid = planned(services)
+        patient = services.patients.by_number(RECEPTION, number)
+        assert patient is not None
+        with pytest.raises(BadInput):
+            services.orders.place(RECEPTION, OrderDraft(patient.id, "TDM-CRANE", "Dr", "x", weight_kg=kg))
