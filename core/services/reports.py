@@ -77,7 +77,7 @@ class Reports:
             if lock is not None and lock.owner != actor.name and lock.expires_at > unit.now:
                 return
             expires = unit.now + timedelta(minutes=self._kit.config.reports.lock_minutes)
-            opened = lock.opened_at if lock is not None and lock.owner == actor.name else unit.now
+            opened = lock.opened_at if lock is not None and lock.owner == actor.name else _written_until(step_id, unit)
             ReportLock.insert(
                 step=step_id, owner=actor.name, opened_at=opened, expires_at=expires
             ).on_conflict_replace().execute()
@@ -361,6 +361,12 @@ class Reports:
     def templates(self, exam_code: str, modality: str = "") -> list[tuple[str, ReportText]]:
         """Report templates for an exam, the best fitting first."""
         return templates_for(exam_code, modality)
+
+
+def _written_until(step_id: int, unit: Unit) -> datetime:
+    """Since when images are late for who opens now: the words that are there were written before them."""
+    draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
+    return draft.saved_at if draft is not None else unit.now
 
 
 def _check_reader(actor: Actor) -> None:

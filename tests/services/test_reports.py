@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.clock import SetClock
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.index.tables import Delivery, Outbox, ReportVersion
 from core.model.report import ReportText, VersionState
@@ -17,6 +18,7 @@ from core.services.steps import flag, step_row
 from tests.people.hospital import (
     ADMIN,
     CLINICIAN,
+    MORNING,
     OTHER_WARD,
     PIN,
     RADIOLOGIST,
@@ -64,6 +66,23 @@ def test_missing_images_ask_the_signer_for_a_reason(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="incomplet"):
             sign(services, step)
         assert sign(services, step, reason="série interrompue, suffisante").state is VersionState.SIGNED
+
+
+def test_an_image_that_came_between_two_sittings_must_be_seen_before_the_pin(tmp_path: Path) -> None:
+    clock = SetClock(MORNING)
+    with hospital(tmp_path, clock, accounts=True) as services:
+        step, number, uid = to_read(services)
+        services.reports.save_draft(RADIOLOGIST, step, TEXT)
+        clock.advance(3600)
+        services.reports.release_expired()
+        services.ingest.store(arrival("1.7.9", study=uid, patient_id=number, number=9))
+        clock.advance(3600)
+        services.reports.open(RADIOLOGIST, step)
+        (late,) = services.reports.signer_view(RADIOLOGIST, step, TEXT).unseen_late
+        with pytest.raises(Conflict, match="ouverture"):
+            sign(services, step)
+        services.reports.acknowledge_late(RADIOLOGIST, step, late)
+        assert sign(services, step).state is VersionState.SIGNED
 
 
 def test_an_image_that_came_meanwhile_must_be_seen_before_the_pin(tmp_path: Path) -> None:
