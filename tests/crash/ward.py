@@ -10,7 +10,7 @@ from install.demo.children import Child, Visit
 from install.demo.messages import admission, order
 from tests.people.images import dataset, encoded
 
-BIG = 10_000_000  # bytes of pixels: above what the door keeps in memory
+BIG = 20_000_000  # bytes of pixels: half of it is above what the door keeps in memory
 
 
 def child(number: int) -> Child:
@@ -38,7 +38,7 @@ def ordered(who: Child, exam: int, minutes: int) -> tuple[str, bytes]:
 def image(who: Child, study: str, uid: str, big: bool = False) -> bytes:
     made = dataset(uid, study, patient_id=who.number, name=f"{who.family}^{who.given}", Modality="DX")
     if big:
-        made.Rows, made.Columns, made.PixelData = 2000, 2500, bytes(BIG)
+        made.Rows, made.Columns, made.PixelData = 4000, 2500, bytes(BIG)
     return encoded(made)
 
 
