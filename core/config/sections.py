@@ -6,6 +6,7 @@ The defaults here and in `template.toml` are the same, which a test keeps true; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,10 @@ class Site:
     phone: str = ""
     timezone: ZoneInfo = field(default=OUAGADOUGOU)
     language: Literal["fr", "en"] = "fr"
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment as the walls of the site show it."""
+        return moment.astimezone(self.timezone)
 
 
 @dataclass(frozen=True, slots=True)

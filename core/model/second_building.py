@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.i18n import _, plural
+from core.i18n import _
 
 
 def sentence(replica: Mapping[str, Any]) -> str:
@@ -24,8 +24,8 @@ def sentence(replica: Mapping[str, Any]) -> str:
 
 
 def _lag(replica: Mapping[str, Any]) -> str:
-    """The oldest change that has not arrived: its age from a minute on, below it how many there are."""
-    seconds, changes = int(replica.get("lag_s") or 0), int(replica.get("lag_seq") or 0)
-    if seconds < 60:
-        return plural("%d écriture", "%d écritures", changes) % changes
+    """The age of the oldest change that has not arrived."""
+    seconds = int(replica.get("lag_s") or 0)
+    if seconds < 60:  # every look at a page is a change: below a minute their number says nothing
+        return _("de moins d'une minute")
     return _("%d min") % (seconds // 60) if seconds < 7200 else _("%d h") % (seconds // 3600)

@@ -36,7 +36,7 @@ class Kit:
         return self.clock.now()
 
     def local(self, moment: datetime) -> datetime:
-        return moment.astimezone(self.config.site.timezone)
+        return self.config.site.local(moment)
 
     def today(self) -> date:
         return self.local(self.clock.now()).date()

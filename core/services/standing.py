@@ -55,6 +55,7 @@ class Standing:
                 "received": sum(applied.values()),
                 "applied": applied.get("applied", 0) + applied.get("stale", 0),
                 "quarantined": applied.get("quarantined", 0),
+                "refused": applied.get("refused", 0) + applied.get("error", 0),
                 "dead": letters.get("DEAD", 0),
             },
             "outbox": {

@@ -12,6 +12,7 @@ from core.clock import SystemClock
 from core.config import Config
 from core.errors import Conflict
 from core.i18n import _
+from core.model import standing
 from core.rpc.contract import Status
 from install.french import FrenchGroup
 from install.place import Place, with_place
@@ -31,36 +32,9 @@ def status(place: Place, text: bool) -> None:
     told = _of_the_copy(config) if config.replica.role == "replica" else _of_the_primary(place)
     wanted = config.replica
     limit = _("%d ko/s") % wanted.bandwidth_kbps if wanted.bandwidth_kbps else _("sans limite")
-    rows: list[tuple[str, object]] = [
-        (_("rôle"), told.get("role", wanted.role)),
-        (_("cible"), wanted.target or _("aucune")),
-        (_("un envoi toutes les"), _("%d s") % wanted.interval_s),
-        (_("débit"), limit),
-        *((_word(name), value) for name, value in told.items() if name not in ("role", "target")),
-    ]
+    rows = standing.rows({"role": wanted.role, "target": wanted.target or _("aucune")} | told, config.site.local)
+    rows += [(_("Un envoi toutes les"), _("%d s") % wanted.interval_s), (_("Débit"), limit)]
     show((_("QUOI"), _("VALEUR")), rows, text)
-
-
-def _word(name: str) -> str:
-    name, _dot, lane = name.partition(".")
-    word = {
-        "epoch": _("époque"),
-        "up": _("ligne ouverte"),
-        "since": _("depuis"),
-        "last_contact": _("dernier contact"),
-        "lag_seq": _("retard, en lignes"),
-        "lag_files": _("retard, en fichiers"),
-        "lag_bytes": _("retard, en octets"),
-        "lag_s": _("retard, en secondes"),
-        "keys": _("clés au second bâtiment"),
-        "error": _("panne"),
-        "alarm": _("alarme"),
-        "site": _("copie du site"),
-        "applied": _("dernière ligne reçue"),
-        "trouble": _("arrêtée par"),
-        "at": _("dit à"),
-    }.get(name, name)
-    return f"{word} ({lane})" if lane else word
 
 
 def _of_the_primary(place: Place) -> dict[str, Any]:
@@ -78,7 +52,7 @@ def _of_the_copy(config: Config) -> dict[str, Any]:
         "role": "replica",
         "epoch": state.epoch,
         "site": state.site,
-        **{f"applied.{lane}": seq for lane, seq in sorted(state.applied.items())},
+        **{f"applied_row.{lane}": seq for lane, seq in sorted(state.applied.items())},
         **{f"trouble.{lane}": sentence for lane, sentence in sorted(state.trouble.items())},
         "keys": state.keys,
         "at": state.at,

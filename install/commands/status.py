@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from core.i18n import _
+from core.model.standing import grouped
 from core.rpc.contract import Status
 from install.french import FrenchCommand
 from install.place import Place, with_place
@@ -29,17 +28,8 @@ def status(place: Place, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"running": True, **told}, ensure_ascii=False, indent=2, default=str))
     else:
-        for line in flat(told):
-            click.echo(line)
+        for title, rows in grouped(told, place.config().site.local):
+            click.echo(title)
+            for label, value in rows:
+                click.echo(f"  {label:<26} {value}")
     return 0
-
-
-def flat(told: dict[str, Any], path: str = "") -> Iterator[str]:
-    """`replica.lag_s: 4`, one fact a line."""
-    for key, value in told.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{path}{key}.")
-        elif isinstance(value, list):
-            yield from (f"{path}{key}: {line}" for line in value)
-        else:
-            yield f"{path}{key}: {value}"

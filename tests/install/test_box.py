@@ -158,6 +158,13 @@ def test_status_of_a_stopped_box_is_exit_code_3(data: Path) -> None:
     assert json.loads(yelen("status", "--json", data=data).stdout) == {"running": False}
 
 
+def test_status_speaks_the_words_of_the_state_page(box: Box) -> None:
+    told = yelen("status", data=box.data).stdout
+    assert "\nMessages HL7\n" in told
+    assert "  Études à rapprocher        0\n" in told
+    assert "_" not in told.replace("yelen.sock", "").replace(str(box.data), "")
+
+
 def test_status_as_json_has_what_the_contract_promises(box: Box) -> None:
     told = json.loads(yelen("status", "--json", data=box.data).stdout)
     names = ("version", "uptime_s", "doors", "patients", "studies", "series", "instances", "quarantined")

@@ -31,6 +31,9 @@ def test_the_lag_of_the_second_building_is_on_every_page(
     services.ports.replica = lambda: {"role": "primary", "target": "bâtiment B", "lag_seq": 41, "lag_s": 190}
     clock.advance(6)
     assert "second bâtiment : retard 3 min" in clinician.see("/")
+    services.ports.replica = lambda: {"role": "primary", "target": "bâtiment B", "lag_seq": 1, "lag_s": 2}
+    clock.advance(6)
+    assert "second bâtiment : retard de moins d'une minute" in clinician.see("/")
     services.ports.replica = lambda: {"role": "primary", "target": "bâtiment B", "lag_seq": 0, "lag_s": 0}
     clock.advance(6)
     assert "second bâtiment : à jour" in clinician.see("/")

@@ -54,7 +54,7 @@ def facts(data: Path) -> dict[str, str]:
 
 def is_complete(data: Path) -> bool:
     told = facts(data)
-    return told["ligne ouverte"] == "oui" and told["retard, en lignes"] == "0"
+    return told["Ligne ouverte"] == "oui" and told["Retard (écritures)"] == "0"
 
 
 def identical(data: Path) -> bool:
@@ -71,9 +71,9 @@ def test_the_whole_way_from_an_empty_folder_to_the_proof(first: Path, second: Pa
     try:
         with receiving(second):
             until(lambda: is_complete(first), "the copy is complete")
-            assert facts(first)["clés au second bâtiment"] == "oui"
+            assert facts(first)["Clés au second bâtiment"] == "oui"
             there = facts(second)
-            assert (there["rôle"], there["clés au second bâtiment"]) == ("replica", "oui")
+            assert (there["Rôle"], there["Clés au second bâtiment"]) == ("copie", "oui")
             proof = yelen("replica", "verify", data=first)
             assert (proof.returncode, proof.stdout.splitlines()[-1]) == (0, "Les deux bâtiments sont identiques.")
     finally:
@@ -88,7 +88,7 @@ def test_without_the_keys_the_copy_works_and_says_what_is_missing(first: Path, s
     try:
         with receiving(second, "replica apply"):
             until(lambda: is_complete(first), "the copy is complete")
-            assert facts(first)["clés au second bâtiment"] == "-"
+            assert facts(first)["Clés au second bâtiment"] == "non"
     finally:
         box.stop()
     assert yelen("audit", "verify", data=second).returncode == 1
