@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from core.model.device import Destination, HisSender
+from core.model.his import MessageLine
 from core.model.order import Exam, Room
 from core.rpc.contract import Call
 
@@ -149,6 +150,12 @@ class Refused(msgspec.Struct, frozen=True):
 
 class RefusedCallers(Call[tuple[Refused, ...]], frozen=True):
     method: ClassVar[str] = "devices.attempts"
+
+
+class Messages(Call[tuple[MessageLine, ...]], frozen=True):
+    """What the hospital's system sent, the newest first, and what became of it."""
+
+    method: ClassVar[str] = "his.messages"
 
 
 class SetAside(msgspec.Struct, frozen=True):

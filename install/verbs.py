@@ -46,6 +46,7 @@ ADMINISTRATION: Verbs = {
     c.ProbeDevice: lambda s, a, p: _probed(probe(s, a, p.ae_title)),
     c.Reindex: lambda s, a, _p: reindex(s, a),
     c.RefusedCallers: lambda s, a, _p: refused_callers(s, a),
+    c.Messages: lambda s, a, _p: tuple(s.his.messages(a)),
     c.Quarantined: lambda s, a, _p: quarantined(s, a),
 }
 

@@ -38,7 +38,7 @@ class Inbox(Protocol):
     def receive(self, actor: Actor, message: HisMessage) -> Applied:
         """Inbox row and effect in one committed transaction; the outcome that the sender is told."""
 
-    def set_aside(self, actor: Actor, message: HisMessage, state: InboxState, reason: str) -> None:
+    def set_aside(self, actor: Actor, message: HisMessage, applied: Applied) -> None:
         """Inbox row without effect: refused, or quarantined."""
 
     def alert(self, actor: Actor, what: str) -> None:
@@ -117,7 +117,7 @@ class Receiver:
         envelope = _envelope(raw, header, sender, address)
         try:
             if sender.quarantined:
-                self._inbox.set_aside(actor, envelope, InboxState.QUARANTINED, _("expéditeur inconnu"))
+                self._inbox.set_aside(actor, envelope, Applied("AA", InboxState.QUARANTINED, _("expéditeur inconnu")))
                 return Verdict("AA", warnings=(_("Expéditeur inconnu : message gardé, non appliqué"),))
             message = self._translate(raw, frame, sender, envelope)
             return _verdict(self._inbox.receive(actor, message))
@@ -130,12 +130,13 @@ class Receiver:
             return verdict_of(error)
 
     def _set_aside(self, actor: Actor, envelope: HisMessage, error: BadMessage) -> Verdict:
+        refused = verdict_of(error)
         try:
-            self._inbox.set_aside(actor, envelope, InboxState.REFUSED, str(error))
+            self._inbox.set_aside(actor, envelope, Applied(refused.code, InboxState.REFUSED, str(error)))
         except Exception as fault:
             log.exception("hl7: refused message not kept")
             return verdict_of(fault)
-        return verdict_of(error)
+        return refused
 
     def _translate(self, raw: bytes, frame: Frame, sender: Sender, envelope: HisMessage) -> HisMessage:
         message = read(raw, sender.limits, sender.charsets)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from core.i18n import _
 from core.model.birth import Birth
 from core.model.identifiers import Identifier
 
@@ -131,6 +132,33 @@ class InboxState(StrEnum):
     QUARANTINED = "quarantined"
     ERROR = "error"
     REFUSED = "refused"
+
+    @property
+    def word(self) -> str:
+        return {
+            InboxState.RECEIVED: _("reçu"),
+            InboxState.APPLIED: _("appliqué"),
+            InboxState.STALE: _("dépassé"),
+            InboxState.HELD: _("retenu"),
+            InboxState.QUARANTINED: _("mis de côté"),
+            InboxState.ERROR: _("à renvoyer"),
+            InboxState.REFUSED: _("refusé"),
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One message of the inbox as the administrator sees it."""
+
+    id: int
+    received_at: datetime
+    message_type: str
+    control_id: str
+    sender: str
+    peer: str
+    state: InboxState
+    ack_code: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

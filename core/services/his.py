@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from core.errors import BadMessage, YelenError
@@ -18,7 +16,7 @@ from core.index.rows import insert
 from core.index.tables import Inbox
 from core.index.writer import Unit
 from core.model.device import HisSender
-from core.model.his import AdtKind, Applied, HisMessage, InboxState
+from core.model.his import AdtKind, Applied, HisMessage, InboxState, MessageLine
 from core.model.people import Actor, Role
 from core.services.access import require
 from core.services.devices import Devices
@@ -27,21 +25,6 @@ from core.services.his_orders import apply_orders
 from core.services.kit import Kit
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageLine:
-    """One message of the inbox as the administrator sees it."""
-
-    id: int
-    received_at: datetime
-    message_type: str
-    control_id: str
-    sender: str
-    peer: str
-    state: InboxState
-    ack_code: str
-    text: str
 
 
 class His:
@@ -70,10 +53,9 @@ class His:
         applied = Applied(code, state, text, error, location)
         return self._kit.index.writer.do(lambda unit: self._keep(unit, actor, message, applied))
 
-    def set_aside(self, actor: Actor, message: HisMessage, state: InboxState, reason: str) -> None:
-        """Keep a message without doing what it says: refused by the door, or from a stranger."""
-        code = "AA" if state is InboxState.QUARANTINED else "AE"
-        self._kit.index.writer.do(lambda unit: self._keep(unit, actor, message, Applied(code, state, reason)))
+    def set_aside(self, actor: Actor, message: HisMessage, applied: Applied) -> None:
+        """Keep a message without doing what it says: refused by the door, or from a stranger. applied: the answer."""
+        self._kit.index.writer.do(lambda unit: self._keep(unit, actor, message, applied))
 
     def alert(self, actor: Actor, what: str) -> None:
         """A caller that was refused or spoke nonsense."""

@@ -11,7 +11,7 @@ from core.i18n import _
 from core.model.names import display_name, split_person_name
 from core.model.query import DayFilter
 from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
-from install.calls import Quarantined, RefusedCallers
+from install.calls import Messages, Quarantined, RefusedCallers
 from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import reach
@@ -92,6 +92,32 @@ def refused(place: Place, text: bool) -> None:
     show(
         (_("PORTE"), _("TITRE AE"), _("ADRESSE"), _("RAISON"), _("FOIS"), _("DERNIÈRE")),
         [(r.door, r.ae_title, r.address, r.why, r.times, _moment(r.at, zone)) for r in callers],
+        text,
+    )
+
+
+@listing.command(help="Les messages HL7 reçus, le dernier d'abord, et ce qu'ils sont devenus.")
+@click.option("--text", is_flag=True, help="tabulations, sans titre")
+@with_place
+def messages(place: Place, text: bool) -> None:
+    zone = place.config().site.timezone
+    with reach(place) as box:
+        received = box.ask(Messages())
+    show(
+        (_("N°"), _("REÇU"), _("TYPE"), _("MESSAGE"), _("EXPÉDITEUR"), _("RÉPONSE"), _("ÉTAT"), _("DIT")),
+        [
+            (
+                m.id,
+                _moment(m.received_at, zone),
+                m.message_type,
+                m.control_id,
+                m.sender,
+                m.ack_code,
+                m.state.word,
+                m.text,
+            )
+            for m in received
+        ],
         text,
     )
 

@@ -53,8 +53,8 @@ class RememberingInbox:
         self.messages.append(message)
         return self.outcomes.pop(0) if self.outcomes else Applied("AA", InboxState.APPLIED, warnings=message.warnings)
 
-    def set_aside(self, actor: Actor, message: HisMessage, state: InboxState, reason: str) -> None:
-        self.aside.append((message, state, reason))
+    def set_aside(self, actor: Actor, message: HisMessage, applied: Applied) -> None:
+        self.aside.append((message, applied.state, applied.text))
 
     def alert(self, actor: Actor, what: str) -> None:
         self.alerts.append(what)

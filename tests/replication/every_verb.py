@@ -16,6 +16,7 @@ from core.model.device import Destination, Device, HisSender
 from core.model.his import (
     AdtFeed,
     AdtKind,
+    Applied,
     HisMessage,
     InboxState,
     OrderAct,
@@ -299,7 +300,7 @@ def the_his(services: Services) -> None:
         order = OrderFeed(act, control, number, "HIS", prescriber="Dr Z", indication="toux", weight_kg=12.4, steps=exam)
         message = _message(f"O{n}", "ORM^O01", services, patient=feed, orders=(order,))
         services.his.receive(HIS, message)
-    services.his.set_aside(HIS, _message("X1", "ADT^A08", services), InboxState.QUARANTINED, "inconnu")
+    services.his.set_aside(HIS, _message("X1", "ADT^A08", services), Applied("AA", InboxState.QUARANTINED, "inconnu"))
     services.his.alert(HIS, "junk")
 
 
