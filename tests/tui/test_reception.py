@@ -70,6 +70,15 @@ def test_how_late_the_second_building_is_stands_under_the_list(department: Depar
     reception.wait_for("second bâtiment : retard 3 min")
 
 
+def test_a_name_typed_into_the_menu_changes_nothing(department: Department, reception: Terminal) -> None:
+    before = department.lines()
+    reception.press("escape")
+    reception.wait_for("Menu")
+    reception.write(keys("barro ouedraogo", "f10"))
+    reception.wait_for("Annulé.")
+    assert department.lines() == before
+
+
 def test_cancelling_asks_a_motive_and_f10_gives_it_up(department: Department, reception: Terminal) -> None:
     reception.press("delete", "enter")
     reception.wait_for("Un motif est demandé")

@@ -262,6 +262,7 @@ class DayScreen(Desk):
     # The menu (F10).
 
     async def _menu(self) -> None:
+        """What changes a state or ends the session has no letter: a name typed into the menu must not do it."""
         chosen = await self.ask(
             Choice(
                 _("Menu"),
@@ -269,10 +270,10 @@ class DayScreen(Desk):
                     Option("S", _("Salle"), self._room),
                     Option("I", _("Impressions"), self._prints),
                     Option("J", _("autre Jour"), self._other_day),
-                    Option("B", _("aBsent"), self._no_show),
-                    Option("R", _("aRrivée à annuler"), self._undo_arrival),
-                    Option("D", _("Déconnexion"), self.terminal.leave),
-                    Option("X", _("quitter"), self._quit),
+                    Option("", _("absent"), self._no_show),
+                    Option("", _("arrivée à annuler"), self._undo_arrival),
+                    Option("", _("déconnexion"), self.terminal.leave),
+                    Option("", _("quitter"), self._quit),
                 ],
             )
         )
