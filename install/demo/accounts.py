@@ -24,5 +24,8 @@ def users() -> tuple[tuple[User, str], ...]:
             _("service de pédiatrie : navigateur"),
         ),
         (User("identite", "Rasmata ILBOUDO", frozenset({Role.IDENTITY_OFFICER})), _("identitovigilance : terminal")),
-        (User("admin", "Yacouba NIKIÈMA", frozenset({Role.ADMINISTRATOR})), _("administrateur : terminal")),
+        (
+            User("admin", "Yacouba NIKIÈMA", frozenset({Role.ADMINISTRATOR})),
+            _("administrateur : terminal, page État du navigateur"),
+        ),
     )
