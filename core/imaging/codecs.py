@@ -7,6 +7,7 @@ Source: PS3.5 A.4 and 8.2 (which code stream belongs to which transfer syntax).
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,8 @@ from pydicom.uid import UID
 from core.imaging.codestream import code_stream_size
 from core.imaging.header import MAX_SAMPLES, Header
 from core.imaging.not_displayable import NotDisplayable, Reason
+
+log = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,6 +62,7 @@ def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
         raise NotDisplayable(Reason.UNKNOWN_SYNTAX, syntax=syntax_name(header.syntax))
     _refuse_oversize(encoded, header)
     signed = _sign(encoded, header)
+    faults: list[str] = []
     fast = header.samples == 1 and header.syntax in FASTER_IN_IMAGECODECS
     for decoder in (_imagecodecs, _pydicom) if fast else (_pydicom, _imagecodecs):
         try:
@@ -67,10 +71,13 @@ def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
                 frame = decoder(encoded, header, signed)
         except (MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # codecs raise what they like, Rust panics among it; the next one may do better
+        except BaseException as fault:  # codecs raise what they like, Rust panics among it; the next one may do better
+            faults.append(f"{decoder.__name__}: {fault!r}")
             continue
         if frame.shape[:2] == (header.rows, header.columns):
             return frame, signed != header.signed
+        faults.append(f"{decoder.__name__}: {frame.shape} instead of {header.rows} x {header.columns}")
+    log.warning("no decoder for a frame of %s: %s", syntax_name(header.syntax), "; ".join(faults))
     raise NotDisplayable(Reason.CODEC_FAILED, syntax=syntax_name(header.syntax))
 
 
