@@ -15,7 +15,8 @@ import pytest
 from tests.install.boxes import Box, init
 from tests.skips import NO_SYSTEMD
 
-UNIT = Path(__file__).parents[2] / "install" / "systemd" / "yelen.service"
+INSTALL = Path(__file__).parents[2] / "install"
+UNIT = INSTALL / "systemd" / "yelen.service"
 
 
 @pytest.fixture
@@ -56,9 +57,20 @@ def test_the_unit_restarts_for_ever_and_waits_for_ready() -> None:
 def test_the_unit_names_a_command_that_exists() -> None:
     from install.cli import COMMANDS
 
-    _program, command, *options = service()["ExecStart"].split()
+    program, command, *options = service()["ExecStart"].split()
+    assert program == "/opt/yelen/.venv/bin/yelen"
+    assert "-m venv .venv" in (INSTALL / "setup").read_text()
     assert command in COMMANDS
-    assert options[:2] == ["--data", "/var/lib/yelen"]
+    assert options == ["--data", "/var/lib/yelen"]
+
+
+def test_the_service_and_the_commands_read_the_same_socket_in_yelen_toml() -> None:
+    """What only ExecStart knew, `yelen status` and `yelen backup` would not."""
+    assert "--set rpc." not in service()["ExecStart"]
+    manual = (INSTALL / "README.md").read_text(encoding="utf-8")
+    init = manual.split("yelen init --data /var/lib/yelen", 1)[1].split("sudo cp", 1)[0]
+    assert "--set rpc.path=/run/yelen/yelen.sock --set rpc.group=yelen-tui" in init
+    assert service()["RuntimeDirectory"] == "yelen"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=NO_SYSTEMD)
