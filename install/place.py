@@ -19,10 +19,11 @@ DEFAULT = "yelen-data"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A data folder and `section.key=value` settings."""
+    """A data folder and `section.key=value` settings. is_named: the folder was said, by option or by `$YELEN_DATA`."""
 
     data: Path
     settings: tuple[str, ...] = ()
+    is_named: bool = True
 
     def config(self) -> Config:
         """Raises `BadConfig`. From here on the process speaks the site's language."""
@@ -46,7 +47,7 @@ def with_place(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def placed(*args: Any, data: Path | None, settings: tuple[str, ...], **options: Any) -> Any:
-        folder = data or Path(os.environ.get("YELEN_DATA") or DEFAULT)
-        return command(Place(folder.absolute(), settings), *args, **options)
+        named = data or os.environ.get("YELEN_DATA")
+        return command(Place(Path(named or DEFAULT).absolute(), settings, bool(named)), *args, **options)
 
     return placed
