@@ -88,7 +88,7 @@ class OrderedStep:
 
 @dataclass(frozen=True, slots=True)
 class OrderFeed:
-    """One order group (ORC and its OBR). Identified by the placer's number and authority."""
+    """One order group (ORC and its OBR). Identified by the placer's number and authority, else by the filler's."""
 
     act: OrderAct
     control: str  # ORC-1 as sent
@@ -102,6 +102,11 @@ class OrderFeed:
     comment: str | None = None
     weight_kg: float | None = None
     steps: tuple[OrderedStep, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """How people name it."""
+        return self.placer_number or self.filler_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,11 @@ def _apply(
 ) -> tuple[InboxState, str]:
     if order.act in (OrderAct.IGNORED, OrderAct.NOTE):
         return InboxState.APPLIED, ""
-    request = Request.get_or_none(
-        Request.placer_number == order.placer_number, Request.placer_authority == order.placer_authority
-    )
+    request = _known_request(order, message)
     told = message.event_time
     if request is None:
         if order.act in (OrderAct.CANCEL, OrderAct.DISCONTINUE):
-            return _tombstone(unit, order)
+            return _unknown_cancelled(unit, order)
         return _new(unit, kit, actor, patient, order, message)
     if told is not None and request.told_at is not None and told < request.told_at:
         return InboxState.STALE, _("plus ancien que ce qui est connu de la demande")
@@ -62,6 +60,18 @@ def _apply(
     return _change(unit, kit, actor, request, order, steps)
 
 
+def _known_request(order: OrderFeed, message: HisMessage) -> Any | None:
+    """By the placer's number, else by the one order of this sender that bears the filler's."""
+    if order.placer_number:
+        return Request.get_or_none(
+            Request.placer_number == order.placer_number, Request.placer_authority == order.placer_authority
+        )
+    bearers = list(
+        Request.select().where(Request.filler_number == order.filler_number, Request.sender == message.sender).limit(2)
+    )
+    return bearers[0] if len(bearers) == 1 else None
+
+
 def _steps_of(request: Any) -> list[Any]:
     return list(
         Step.select(Step)
@@ -71,7 +81,13 @@ def _steps_of(request: Any) -> list[Any]:
     )
 
 
-def _tombstone(unit: Unit, order: OrderFeed) -> tuple[InboxState, str]:
+def _unknown_cancelled(unit: Unit, order: OrderFeed) -> tuple[InboxState, str]:
+    """The order may come yet; only the placer's number says for certain that it is the same one."""
+    if not order.placer_number:
+        text = _("Annulation de la demande inconnue %s, sans numéro du demandeur : à vérifier.") % order.filler_number
+        insert(Task, kind="order_unknown", role=str(Role.RECEPTION), text=text, created_at=unit.now)
+        unit.event("alarm", "hl7")
+        return InboxState.HELD, text
     OrderTombstone.insert(
         placer_number=order.placer_number, placer_authority=order.placer_authority, at=unit.now
     ).on_conflict_ignore().execute()
@@ -107,14 +123,22 @@ def _new(
         step = _new_step(unit, kit, actor, request, patient, order, ordered, index)
         if order.act is OrderAct.SUSPEND:
             flag(unit, step, Flag.SUSPENDED)
-    tombstone = OrderTombstone.get_or_none(
-        OrderTombstone.placer_number == order.placer_number,
-        OrderTombstone.placer_authority == order.placer_authority,
-    )
-    if tombstone is not None:
+    if _cancelled_before(order):
         _stop(unit, actor, order, _steps_of(request))
         return InboxState.APPLIED, _("demande née annulée : son annulation était arrivée avant elle")
     return InboxState.APPLIED, request.accession_number
+
+
+def _cancelled_before(order: OrderFeed) -> bool:
+    return (
+        bool(order.placer_number)
+        and OrderTombstone.select()
+        .where(
+            OrderTombstone.placer_number == order.placer_number,
+            OrderTombstone.placer_authority == order.placer_authority,
+        )
+        .exists()
+    )
 
 
 def _new_step(
@@ -131,7 +155,7 @@ def _new_step(
     exam = exam_of(known) if known else _uncoded(ordered)
     uid = ordered.study_instance_uid
     if not is_uid(uid) or RequestedProcedure.get_or_none(RequestedProcedure.study_instance_uid == uid):
-        uid = derived_uid(order.placer_authority, order.placer_number, str(index))
+        uid = derived_uid(*_names_of(order), str(index))
     taken = bool(ordered.step_id) and Step.get_or_none(Step.scheduled_step_id == ordered.step_id) is not None
     procedure_taken = bool(ordered.requested_procedure_id) and (
         RequestedProcedure.get_or_none(RequestedProcedure.procedure_id == ordered.requested_procedure_id) is not None
@@ -156,6 +180,13 @@ def _new_step(
     if ordered.scheduled_at is not None and step.vetting != "WAITING" and order.act is not OrderAct.SUSPEND:
         _give_slot(unit, kit, actor, step, ordered, StepEvent.SLOT_GIVEN)
     return step
+
+
+def _names_of(order: OrderFeed) -> tuple[str, ...]:
+    """What makes the Study UID of an order its own. No placer and filler number are ever taken for each other."""
+    if order.placer_number:
+        return order.placer_authority, order.placer_number
+    return order.placer_authority, "", order.filler_number
 
 
 def _uncoded(ordered: OrderedStep) -> Exam:
@@ -253,7 +284,7 @@ def _tell_technologist(unit: Unit, step: Any) -> None:
 
 
 def _other_patient(unit: Unit, request: Any, order: OrderFeed) -> tuple[InboxState, str]:
-    text = _("La demande %s est déjà celle d'un autre patient : rien n'est changé.") % order.placer_number
+    text = _("La demande %s est déjà celle d'un autre patient : rien n'est changé.") % order.number
     insert(
         Task,
         kind="order_patient",

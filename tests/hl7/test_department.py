@@ -145,6 +145,30 @@ def test_an_order_held_from_birth_is_suspended(hospital: Hospital, his: Caller) 
     assert "suspended" not in hospital.exams()[0].flags
 
 
+def test_orders_that_only_we_number_stay_apart(hospital: Hospital, his: Caller) -> None:
+    """A sender that gives ORC-3 and no ORC-2: each filler number is an order of its own."""
+    other = "PID|||IP0002^^^CDG^PI||ZONGO^Issa||20180101|M"
+    assert msa(his.ask(orm("1", "ORC|NW||F1||||^^^20260727140000", "OBR|1||F1|THX^Thorax"))) == ["AA", "1"]
+    second = ("ORC|NW||F2||||^^^20260727150000", "OBR|1||F2|THX^Thorax")
+    assert msa(his.ask(orm("2", *second, pid=other))) == ["AA", "2"]
+    assert sorted(e.family_name for e in hospital.exams()) == ["OUÉDRAOGO", "ZONGO"]
+    assert msa(his.ask(orm("3", "ORC|CA||F1", "OBR|1||F1"))) == ["AA", "3"]
+    assert {e.family_name: e.status for e in hospital.exams()} == {
+        "OUÉDRAOGO": WorklistStatus.CANCELED,
+        "ZONGO": WorklistStatus.SCHEDULED,
+    }
+
+
+def test_an_unknown_cancellation_without_the_placers_number_cancels_nothing_to_come(
+    hospital: Hospital, his: Caller
+) -> None:
+    assert msa(his.ask(orm("1", "ORC|CA||F9", "OBR|1||F9"))) == ["AA", "1"]
+    assert hospital.states() == ["held"]
+    assert msa(his.ask(orm("2", "ORC|NW||F1||||^^^20260727140000", "OBR|1||F1|THX^Thorax"))) == ["AA", "2"]
+    [exam] = hospital.exams()
+    assert exam.status is WorklistStatus.SCHEDULED
+
+
 def test_what_is_refused_is_kept_and_writes_no_patient(hospital: Hospital, his: Caller) -> None:
     assert msa(his.ask(adt("A04", "1", "PV1|1|E"))) == ["AE", "1"]
     assert msa(his.ask(adt("A04", "2", "PID|||IP0001^^^CDG||OUÉDRAOGO||31022015"))) == ["AE", "2"]

@@ -93,6 +93,7 @@ CREATE INDEX "imaging_service_request_patient_id" ON "imaging_service_request" (
 CREATE UNIQUE INDEX "imaging_service_request_accession_number" ON "imaging_service_request" ("accession_number");
 CREATE INDEX "imaging_service_request_foreign_accession" ON "imaging_service_request" ("foreign_accession");
 CREATE INDEX "imaging_service_request_placer_number" ON "imaging_service_request" ("placer_number");
+CREATE INDEX "imaging_service_request_filler_number" ON "imaging_service_request" ("filler_number");
 CREATE TABLE "requested_procedure" (
   "id" INTEGER NOT NULL PRIMARY KEY,
   "request_id" INTEGER NOT NULL,

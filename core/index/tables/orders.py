@@ -17,7 +17,7 @@ class ImagingServiceRequest(Table):
     foreign_accession = TextField(default="", index=True)
     placer_number = TextField(default="", index=True)
     placer_authority = TextField(default="")
-    filler_number = TextField(default="")
+    filler_number = TextField(default="", index=True)
     source = TextField()  # hl7, reception, kiosk, images, import
     sender = TextField(default="")
     prescriber = TextField(default="")
