@@ -133,6 +133,18 @@ class Terminal(App[int]):
             desk.catch_up()
             self.keyboard.drain()
 
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something asked beside the keys. Its failure is in the log: it ends neither the program nor what is typed."""
+        self.run_worker(self._aside(work), exit_on_error=False)
+
+    async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except YelenError as error:
+            log.info("tui: %s", error)  # the banner says when the core is away
+        except Exception:
+            log.exception("tui: beside the keys")
+
     # Screens.
 
     async def open(self, desk: Desk) -> None:
@@ -198,7 +210,7 @@ class Terminal(App[int]):
         from tui.screens.first import first_screen
 
         await self._start(first_screen())
-        self.run_worker(self.ask_second_building())
+        self.aside(self.ask_second_building())
 
     def lock(self) -> None:
         """F12: the screen is empty at once; what was being typed stays, behind the code."""
@@ -245,14 +257,13 @@ class Terminal(App[int]):
     def _tell(self) -> None:
         changes, self._changes, self._collecting = self._changes, [], False
         if isinstance(self.screen, Desk) and not self.locked:
-            self.run_worker(self._changed(self.desk, None if changes is None else tuple(changes)))
+            self.aside(self._changed(self.desk, None if changes is None else tuple(changes)))
 
     async def _changed(self, desk: Desk, changes: tuple[c.Change, ...] | None) -> None:
         try:
-            await desk.changed(changes)
-        except YelenError as error:
-            log.info("tui: %s", error)  # the next push or the reconnection reads again
-        desk.draw()
+            await desk.changed(changes)  # after a failure the next push or the reconnection reads again
+        finally:
+            desk.draw()
 
     def _linked(self, link: Link) -> None:
         self._from_thread(self._link_changed, link)
@@ -298,18 +309,14 @@ class Terminal(App[int]):
         if isinstance(self.screen, Desk):
             self.desk.draw_title()
         if self.person is not None and not self.locked:
-            self.run_worker(self.ask_second_building())
+            self.aside(self.ask_second_building())
         idle = self.clock.monotonic() - self._last_key
         if self.person is not None and self.person.idle_s and idle > self.person.idle_s:
             self.lock()
         self.set_timer(60.5 - self.core.now().second, self._tick)
 
     async def ask_second_building(self) -> None:
-        try:
-            said = await self.core.ask(c.SecondBuilding())
-        except YelenError as error:
-            log.info("tui: %s", error)  # the banner says that the core is away
-            return
+        said = await self.core.ask(c.SecondBuilding())
         if said != self.second_building:
             self.second_building = said
             if isinstance(self.screen, Desk) and not self.locked:

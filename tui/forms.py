@@ -19,7 +19,8 @@ LONGEST = 4_000  # characters in one field
 class Field:
     """One field. row, column: where its label begins; width: cells of the value; after: words behind it.
 
-    keep: a value that is shown but cannot be typed. secret: shown as stars. upper: typed in capitals.
+    keep: a value that is shown but cannot be typed. secret: shown as stars. upper: typed in capitals. only: the
+    characters that can be typed, "" for all.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     secret: bool = False
     upper: bool = False
     brackets: bool = True
+    only: str = ""
     cursor: int = field(default=0)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,8 @@ class Field:
     def insert(self, text: str) -> None:
         """Typed or pasted text at the cursor, composed (NFC): a decomposed é arrives as two keys."""
         text = "".join(c for c in text if c.isprintable() or unicodedata.combining(c))
+        if self.only:
+            text = "".join(c for c in text if c in self.only)
         if self.width == 1:  # one letter: the last one typed counts
             self.put((text.upper() if self.upper else text).strip()[-1:] or self.value)
             return
@@ -104,6 +108,15 @@ class Form:
         self.fields, self.rows, self.texts = list(fields), rows, list(texts)
         self.at = next((i for i, f in enumerate(self.fields) if not f.keep), 0)
         self.active = True
+        self._start = self._values()
+
+    def _values(self) -> list[str]:
+        return [f.value for f in self.fields]
+
+    @property
+    def is_touched(self) -> bool:
+        """Something differs from what the form began with."""
+        return self._values() != self._start
 
     def __getitem__(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)

@@ -16,7 +16,7 @@ FIRST_CONTACT_SECONDS = 1.0  # to show the hospital's name on the first picture;
 def launch(socket_path: Path, post: str) -> int:
     """The exit status: 0 when the person quits, 2 when this terminal cannot be drawn on."""
     if not surroundings.is_drawable(os.environ.get("TERM", ""), sys.stdin.isatty() and sys.stdout.isatty()):
-        print(_("Ce terminal ne peut pas afficher l'écran de Yelen. En lignes simples : yelen list --text"))
+        print(_("Ce terminal ne peut pas afficher l'écran de Yelen. En lignes simples : yelen list day --text"))
         return 2
     surroundings.prepare()
     from tui.app import Terminal  # Textual reads the environment when it is imported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from click.testing import CliRunner
 import tui
 from install.cli import main_group
 from install.commands import tui as command
-from tests.install.boxes import ROOT, YELEN, Box, init
+from tests.install.boxes import ROOT, YELEN, Box, init, yelen
 from tests.tui.harness import Terminal
+from tui.launch import launch
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +80,13 @@ def test_a_box_in_this_folder_comes_before_the_service(
     assert init(tmp_path / "yelen-data").returncode == 0
     CliRunner().invoke(main_group, ["tui"])
     assert asked == [(tmp_path / "yelen-data" / "yelen.sock", "")]
+
+
+def test_the_advice_of_a_terminal_that_cannot_be_drawn_on_is_a_command_that_works(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert launch(tmp_path / "no.sock", "") == 2
+    program, *words = shlex.split(capsys.readouterr().out.replace("'", "’").rpartition(" : ")[2])
+    assert program == "yelen"
+    assert yelen(*words, data=box.data).returncode == 0

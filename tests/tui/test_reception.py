@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from core.model.step import StepStatus
 from core.rpc.server import RpcServer
 from tests.people.hospital import PIN, RECEPTION
@@ -107,6 +109,49 @@ def test_a_new_child_is_registered_ordered_and_given_a_slot(department: Departme
     line = next(e for e in department.lines() if e.family_name == "COMPAORE")
     assert (line.given_names, line.prescriber, line.ward, line.indication) == ("Noélie", "Dr SOME", "URG", "toux")
     assert line.state.step is StepStatus.SCHEDULED
+
+
+def test_what_is_typed_is_not_abandoned_without_a_question(department: Department, reception: Terminal) -> None:
+    reception.press("f2", "COMPAORE", "tab", "Issa")
+    reception.press("f10")
+    reception.wait_for("Abandonner ce qui est tapé ?")
+    reception.press("enter")
+    assert "COMPAORE" in reception.text
+    reception.press("f10", "o")
+    reception.wait_for("page 1/")
+    reception.press("f2", "f10")
+    reception.wait_for("page 1/")
+
+
+def test_an_order_is_never_without_appointment_by_accident(department: Department, reception: Terminal) -> None:
+    child = department.lines()[0]
+    reception.press("f4", child.exam_code, "enter")
+    reception.wait_for("proposé")
+    reception.press("tab", "Dr SOME", "tab", "urg", "tab", "toux", "tab", "1²a2")
+    assert "[12    ] kg" in reception.text, "a weight has digits only"
+    reception.press("f4")
+    reception.wait_until(lambda: "########" in reception.text, "a slot that is taken")
+    taken = next(y for y in range(8, 20) if "########" in reception.row(y))
+    at = reception.reversed_rows()[0]
+    reception.press(*["down" if taken > at else "up"] * abs(taken - at), "f9")
+    reception.wait_for("Ce créneau est pris")
+    assert len(department.lines()) == 5
+
+
+@pytest.mark.parametrize("screen", [("f2", "OUED"), ("f10", "s", "d")], ids=["patient", "room"])
+def test_what_is_on_the_screen_survives_a_core_that_stops(
+    department: Department, reception: Terminal, screen: tuple[str, ...]
+) -> None:
+    reception.press(*screen)
+    title = reception.row(0)[:14]
+    department.server.stop()
+    reception.wait_for("Serveur arrêté depuis")
+    reception.write(keys("RAOGO", "down", "up", "tab", "²"))  # look-alikes and the row are asked for, in vain
+    reception.read_until_quiet()
+    again = RpcServer(department.services, department.socket)
+    again.start()
+    reception.wait_for(title)
+    again.stop()
 
 
 def test_a_look_alike_is_proposed_compared_and_taken(department: Department, reception: Terminal) -> None:

@@ -18,8 +18,6 @@ class Dismissed(Exception):
 class Prompt(Generic[T]):
     """A question. `take` returns True once `answer` (or `dismissed`) is set."""
 
-    hint = ""
-
     def __init__(self) -> None:
         self.answer: T | None = None
         self.dismissed = False
@@ -38,4 +36,4 @@ class Prompt(Generic[T]):
         raise NotImplementedError
 
     def status(self) -> str:
-        return self.hint or _(" Entrée = valider   F10 = annuler")
+        return _(" Entrée = valider   F10 = annuler")

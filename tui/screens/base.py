@@ -20,7 +20,9 @@ from textual.widget import Widget
 from core.i18n import _
 from tui import keys
 from tui.core import Core
+from tui.dialogs.choice import YesNo
 from tui.dialogs.prompt import Dismissed, Prompt
+from tui.forms import Form
 from tui.stroke import Stroke
 from tui.widgets.cells import safe, wrap
 from tui.widgets.lines import BOLD, PLAIN, Line, Lines
@@ -99,9 +101,6 @@ class Desk(Screen[None]):
 
     def takes_while_working(self, stroke: Stroke) -> bool:
         return False
-
-    def wipe(self) -> None:
-        """Nothing of a patient stays drawn."""
 
     # The frame.
 
@@ -254,6 +253,11 @@ class Desk(Screen[None]):
 
     def act_back(self) -> Coroutine[Any, Any, None] | None:
         return self.terminal.back()
+
+    async def abandon(self, form: Form) -> None:
+        """Back, after a question when something typed would be lost."""
+        if not form.is_touched or await self.ask(YesNo(_("Abandonner ce qui est tapé ?"), default=False)):
+            await self.terminal.back()
 
     # Verbs.
 

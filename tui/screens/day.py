@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.widget import Widget
 
-from core.errors import BadInput, YelenError
+from core.errors import BadInput
 from core.i18n import _
 from core.model.query import DayFilter
 from core.model.step import StepEvent
@@ -111,14 +111,11 @@ class DayScreen(Desk):
     def rested(self) -> None:
         exam = self.list.current
         if exam is not None and self.has_class("wide") and exam.patient_id != self._past_of:
-            self.terminal.run_worker(self._look_back(exam.patient_id))
+            self.terminal.aside(self._look_back(exam.patient_id))
 
     async def _look_back(self, patient_id: int) -> None:
         """The earlier exams of the child under the cursor, for the pane."""
-        try:
-            self._past = await self.core.ask(c.PatientExams(patient_id))
-        except YelenError:
-            return  # the pane does without; the next row asks again
+        self._past = await self.core.ask(c.PatientExams(patient_id))
         self._past_of = patient_id
         self.draw()
 
@@ -311,6 +308,7 @@ class DayScreen(Desk):
             await self._update(exam)
 
     async def _quit(self) -> None:
+        self.terminal.keyboard.discard()
         self.terminal.exit(0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any
 
 from core.i18n import _
@@ -23,7 +23,8 @@ class EntryScreen(Desk):
     def __init__(self, person: c.Person | None = None, lost: bool = False) -> None:
         super().__init__()
         self._person = person
-        self._by_code = person is not None and not lost
+        self._has_code = person is not None and not lost
+        self._by_code = self._has_code
         if lost:
             self.notice = " " + _("La session a pris fin : identifiez-vous pour revenir au même endroit.")
         self.form = self._code_form() if self._by_code else self._login_form(person.name if person else "")
@@ -47,14 +48,22 @@ class EntryScreen(Desk):
 
     def head(self) -> Sequence[Line]:
         lines = self.form.lines()
-        if self._by_code and self._person is not None:
-            lines[4] = " " * 20 + _("Poste verrouillé par %s") % (self._person.full_name or self._person.name)
+        if self._person is not None:
+            who = self._person.full_name or self._person.name
+            locked = _("Poste verrouillé par %s") % who
+            lost = _("Une autre personne abandonne ce que %s n'a pas enregistré.") % who
+            lines[4] = " " * 20 + locked if self._by_code else "  " + lost
         return lines
 
     def status(self) -> str:
         if not self.core.client.link.up:
             return " " + _("Serveur arrêté : nouvel essai dans quelques secondes.")
-        return " " + (_("Code PIN, puis Entrée   F10 = autre personne") if self._by_code else _("Entrée = valider"))
+        if self._by_code:
+            return " " + _("Code PIN, puis Entrée   F10 = autre personne")
+        return " " + (_("Entrée = valider   F10 = retour au code PIN") if self._has_code else _("Entrée = valider"))
+
+    def impossible(self) -> Collection[str]:
+        return ["back"] if self._person is not None else []  # the status line says what F10 does
 
     def receive(self, stroke: Stroke) -> bool:
         if stroke.key == "escape":
@@ -80,7 +89,7 @@ class EntryScreen(Desk):
     def act_back(self) -> Coroutine[Any, Any, None] | None:
         if self._person is None:
             self.terminal.exit(0)
-        elif self._by_code:
-            self._by_code = False
-            self.form = self._login_form("")
+        elif self._has_code:
+            self._by_code = not self._by_code
+            self.form = self._code_form() if self._by_code else self._login_form("")
         return None

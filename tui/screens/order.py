@@ -96,7 +96,7 @@ class OrderScreen(Desk):
         if self.saved is not None:
             when = self.core.hour(self.saved.scheduled_at) or _("sans rendez-vous")
             facts = (self.saved.accession_number, self.saved.room, when)
-            return " " + _("Enregistré : demande %s, %s %s.   F7 = convocation   F10 = retour") % facts
+            return " " + _("Enregistré : demande %s, %s %s.   F7 = convocation") % facts
         missing = [f.label.strip() for f in self.form.fields if f.name in _DUTIES and not f.value.strip()]
         if missing:
             return " " + _("Obligatoires manquants : %s") % ", ".join(missing)
@@ -234,12 +234,27 @@ class OrderScreen(Desk):
             raise BadInput(_("Il manque : %s.") % missing.label.strip(), missing.name)
         if not self._is_chosen():
             await self._find_exam(self.form.value("exam"))
+        self._refuse_a_taken_slot()
         try:
             self.saved = await self.core.ask(c.PlaceOrder(self._draft()))
         except BadInput as error:
             self._go(error.field)
             raise
         self.form.active = False
+
+    def _refuse_a_taken_slot(self) -> None:
+        """The cursor is on somebody's time while others are free: never an order without appointment by accident."""
+        chosen = self.list.current
+        taken = chosen is not None and bool(chosen.slot.taken_by) and self._urgency() is Urgency.NORMAL
+        if taken and not all(time.slot.taken_by for time in self.slots):
+            self.form.active = False
+            raise BadInput(_("Ce créneau est pris : en choisir un libre."))
+
+    async def act_back(self) -> None:
+        if self.saved is not None:
+            await self.terminal.back()
+        else:
+            await self.abandon(self.form)
 
     def _go(self, name: str) -> None:
         self.form.active = True
@@ -262,6 +277,6 @@ def _form(ward: str) -> Form:
         Field("prescriber", _("Demandeur"), 1, 34, 16),
         Field("ward", _("Service"), 1, 64, 6, ward, upper=True),
         Field("indication", _("Motif   "), 2, 0, 69),
-        Field("weight", _("Poids   "), 3, 0, 6, after="kg"),
+        Field("weight", _("Poids   "), 3, 0, 6, after="kg", only="0123456789,."),
     ]
     return Form(fields, 5)

@@ -140,7 +140,7 @@ class PatientScreen(Desk):
 
     def _propose_soon(self) -> None:
         self._asked += 1
-        self.run_worker(self._propose(self._asked))
+        self.terminal.aside(self._propose(self._asked))
 
     async def _propose(self, asked: int) -> None:
         """Look-alikes of what is typed, after a pause; an answer that comes too late is not shown."""
@@ -150,10 +150,7 @@ class PatientScreen(Desk):
         if len(self.form.value("family")) < 2:
             found: tuple[Candidate, ...] = ()
         else:
-            try:
-                found = await self.core.ask(c.ProposePatients(self._typed(lenient=True), PROPOSED))
-            except Conflict:
-                return
+            found = await self.core.ask(c.ProposePatients(self._typed(lenient=True), PROPOSED))
         if asked == self._asked and self.at < 0:
             self.candidates = found
             self.draw()
@@ -175,7 +172,7 @@ class PatientScreen(Desk):
             sex=value("sex").upper().replace("I", "O")[:1],
             mother_family_name=mother_family,
             mother_given_names=mother_given,
-            birth_order=int(value("rank")) if value("rank").isdigit() else None,
+            birth_order=int(value("rank")) if value("rank") else None,
             guardian_phone=value("phone"),
             address=value("address"),
             national_id=value("nip"),
@@ -186,6 +183,9 @@ class PatientScreen(Desk):
         from tui.screens.order import OrderScreen
 
         await self.terminal.replace(OrderScreen(patient))
+
+    async def act_back(self) -> None:
+        await self.abandon(self.form)
 
     async def act_save(self) -> None:
         try:
@@ -233,7 +233,7 @@ def _form(typed: str) -> Form:
         Field("birth", "Né(e) le", 2, 0, 12),
         Field("age", "ou âge", 2, 24, 6, after="a/m/j"),
         Field("sex", "Sexe", 2, 47, 1, after="F/M/I", upper=True),
-        Field("rank", "Jumeau", 2, 63, 1, after="rang"),
+        Field("rank", "Jumeau", 2, 63, 1, after="rang", only="123456789"),
         Field("mother", "Mère    ", 3, 0, 24),
         Field("address", "Secteur", 3, 37, 24),
     ]

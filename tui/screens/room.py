@@ -187,7 +187,7 @@ class RoomScreen(Desk):
         await self._look()
 
     def rested(self) -> None:
-        self.terminal.run_worker(self._looked())
+        self.terminal.aside(self._looked())
 
     async def _looked(self) -> None:
         await self._look()

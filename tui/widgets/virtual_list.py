@@ -108,11 +108,6 @@ class VirtualList(Widget, Generic[R], can_focus=True):
     def lose(self, key: Hashable) -> None:
         self._redraw(line for line in (self.page.lose(key),) if line is not None)
 
-    def clear(self) -> None:
-        """Nothing stays on the screen (the post is locked)."""
-        self.page.rows.clear()
-        self._redraw(range(self.page.height))
-
     def _redraw(self, lines: Iterable[int]) -> None:
         """Of these lines, those that differ from what stands there."""
         width = self.size.width
