@@ -39,7 +39,10 @@ class OutboxService:
         self._kit.index.writer.do(lambda unit: Outbox.update(state="QUEUED").where(Outbox.state == "SENT").execute())
 
     def due(self, destination: str, now: datetime) -> Letter | None:
-        """The oldest letter that heads its lane and whose time has come. A dead letter blocks only its own lane."""
+        """The oldest letter that heads its lane and whose time has come. A dead letter blocks only its own lane.
+
+        One thread drains a destination: a letter that it finds SENT got an answer that could not be written down.
+        """
         waiting: Any = (
             Outbox.select(Outbox.id, Outbox.lane, Outbox.state, Outbox.next_at)
             .where(Outbox.destination == destination, Outbox.state.in_([*WAITING, "DEAD"]))
@@ -51,7 +54,7 @@ class OutboxService:
             if lane in heads:
                 continue
             heads.add(lane)
-            if state == "QUEUED" and next_at <= now:
+            if state in WAITING and next_at <= now:
                 return _letter(Outbox.get_by_id(letter_id))
         return None
 

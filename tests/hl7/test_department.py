@@ -11,9 +11,11 @@ from pathlib import Path
 import hl7 as python_hl7
 import pytest
 
+from core.errors import OutOfResources
 from core.hl7.door import open_sender
 from core.index.tables import Inbox
 from core.model.device import Destination, HisSender
+from core.model.outbox import Letter
 from core.model.report import ReportText
 from core.model.worklist import WorklistStatus
 from tests.hl7.hospital import ADMIN, RADIOLOGIST, Hospital, open_hospital
@@ -291,6 +293,34 @@ def test_a_report_that_the_his_will_not_have_stays_with_a_person(hospital: Hospi
     finally:
         sender.stop()
         sih.close()
+
+
+def test_a_report_whose_answer_could_not_be_noted_goes_again_without_a_restart(
+    hospital: Hospital, his: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sih = Receiver(lambda m: frame(ack("AA", number_of(m))))
+    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
+    outbox = hospital.services.outbox
+    noted, refusals = outbox.accepted, [OutOfResources("disque plein")]
+
+    def accepted(letter: Letter, answer: str) -> None:
+        if refusals:
+            raise refusals.pop()
+        noted(letter, answer)
+
+    monkeypatch.setattr(outbox, "accepted", accepted)
+    sender = open_sender(hospital.services)
+    try:
+        his.ask(orm("1", *NW))
+        [exam] = hospital.exams()
+        hospital.do_exam(exam.step_id)
+        hospital.sign(exam.step_id, TEXT)
+        _settled(hospital, exam.step_id, WorklistStatus.SENT)
+    finally:
+        sender.stop()
+        sih.close()
+    first, second = sih.messages
+    assert first == second
 
 
 def test_a_correction_is_said_as_one(hospital: Hospital, his: Caller) -> None:
