@@ -153,6 +153,17 @@ def test_a_key_that_others_can_read_stops_the_start(data: Path) -> None:
     assert "chmod 600" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["audit.key", "archive.key"])
+def test_a_key_that_a_power_cut_emptied_stops_the_start(data: Path, name: str) -> None:
+    key = data / "secrets" / name
+    key.touch(mode=0o600)
+    key.write_bytes(b"")
+    done = yelen("serve", data=data)
+    assert done.returncode == 78
+    assert f"{name} : clé abîmée" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_status_of_a_stopped_box_is_exit_code_3(data: Path) -> None:
     assert yelen("status", data=data).returncode == 3
     assert json.loads(yelen("status", "--json", data=data).stdout) == {"running": False}
