@@ -10,7 +10,12 @@ from core.model.printing import PaperKind, PrintJob
 from printers.ports import Condition, Fate, News, PrinterState
 
 SUFFIXES = {"application/pdf": ".pdf", "application/vnd.zebra-zpl": ".zpl"}
-SLUGS = {PaperKind.REPORT: "compte-rendu", PaperKind.LABEL: "etiquette", PaperKind.CONVOCATION: "convocation"}
+SLUGS = {
+    PaperKind.REPORT: "compte-rendu",
+    PaperKind.LABEL: "etiquette",
+    PaperKind.CONVOCATION: "convocation",
+    PaperKind.WRISTBAND: "bracelet",
+}
 
 
 class FolderPrinter:

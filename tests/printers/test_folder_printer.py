@@ -31,6 +31,14 @@ def test_a_sheet_is_a_file_named_by_our_number(lane: Lane, queue: MemoryQueue, t
     assert (tmp_path / "papier" / "001201-compte-rendu.pdf").read_bytes() == PDF
 
 
+@pytest.mark.parametrize("paper", PaperKind)
+def test_every_kind_of_paper_has_its_file(lane: Lane, queue: MemoryQueue, tmp_path: Path, paper: PaperKind) -> None:
+    number = queue.add(printer="PDF1", paper=paper)
+    lane.step()
+    assert [path.read_bytes() for path in (tmp_path / "papier").iterdir()] == [PDF]
+    assert queue.state_of(number) is PrintState.DONE
+
+
 def test_a_sheet_written_before_a_power_cut_is_done_without_being_written_again(
     lane: Lane, queue: MemoryQueue, tmp_path: Path
 ) -> None:
