@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hl7 as python_hl7
@@ -245,6 +246,27 @@ def test_the_order_of_arrival_does_not_change_what_is_known(tmp_path: Path) -> N
 TEXT = ReportText(indication="Toux & fièvre", findings="Poumons clairs.\nCœur normal.", conclusion="Normal.")
 
 
+@contextlib.contextmanager
+def receiving(hospital: Hospital, answer: Callable[[bytes], bytes]) -> Iterator[Receiver]:
+    """The HIS that takes results, and the box that sends them there."""
+    sih = Receiver(answer)
+    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
+    sender = open_sender(hospital.services)
+    try:
+        yield sih
+    finally:
+        sender.stop()
+        sih.close()
+
+
+def examined(hospital: Hospital, his: Caller) -> int:
+    """The step of an exam that the HIS ordered and that is ready to be read."""
+    his.ask(orm("1", *NW))
+    [exam] = hospital.exams()
+    hospital.do_exam(exam.step_id)
+    return exam.step_id
+
+
 def test_a_signed_report_reaches_the_his_and_the_exam_is_sent(hospital: Hospital, his: Caller) -> None:
     answered = threading.Event()
 
@@ -252,19 +274,11 @@ def test_a_signed_report_reaches_the_his_and_the_exam_is_sent(hospital: Hospital
         answered.set()
         return frame(ack("AA", number_of(message)))
 
-    sih = Receiver(answer)
-    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
-    sender = open_sender(hospital.services)
-    try:
-        his.ask(orm("1", *NW))
-        [exam] = hospital.exams()
-        hospital.do_exam(exam.step_id)
-        hospital.sign(exam.step_id, TEXT)
+    with receiving(hospital, answer) as sih:
+        step = examined(hospital, his)
+        hospital.sign(step, TEXT)
         assert answered.wait(30)
-        _settled(hospital, exam.step_id, WorklistStatus.SENT)
-    finally:
-        sender.stop()
-        sih.close()
+        _settled(hospital, step, WorklistStatus.SENT)
     [message] = sih.messages
     report = python_hl7.parse(message.decode())
     assert str(report.segment("OBR")(25)) == "F"
@@ -275,31 +289,21 @@ def test_a_signed_report_reaches_the_his_and_the_exam_is_sent(hospital: Hospital
 
 
 def test_a_report_that_the_his_will_not_have_stays_with_a_person(hospital: Hospital, his: Caller) -> None:
-    sih = Receiver(lambda m: frame(ack("AR", number_of(m), "type inconnu")))
-    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
-    sender = open_sender(hospital.services)
-    try:
-        his.ask(orm("1", *NW))
-        [exam] = hospital.exams()
-        hospital.do_exam(exam.step_id)
-        hospital.sign(exam.step_id, TEXT)
+    with receiving(hospital, lambda m: frame(ack("AR", number_of(m), "type inconnu"))) as sih:
+        step = examined(hospital, his)
+        hospital.sign(step, TEXT)
         sih.wait()
-        _settled(hospital, exam.step_id, WorklistStatus.VALIDATED)
+        _settled(hospital, step, WorklistStatus.VALIDATED)
         sih.answer = lambda m: frame(ack("AA", number_of(m)))
         [letter] = [line for line in hospital.services.outbox.letters(ADMIN) if line.state == "DEAD"]
         assert letter.answer == "type inconnu"
         hospital.services.outbox.replay(ADMIN, letter.id, "corrigé chez le SIH")
-        _settled(hospital, exam.step_id, WorklistStatus.SENT)
-    finally:
-        sender.stop()
-        sih.close()
+        _settled(hospital, step, WorklistStatus.SENT)
 
 
 def test_a_report_whose_answer_could_not_be_noted_goes_again_without_a_restart(
     hospital: Hospital, his: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sih = Receiver(lambda m: frame(ack("AA", number_of(m))))
-    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
     outbox = hospital.services.outbox
     noted, refusals = outbox.accepted, [OutOfResources("disque plein")]
 
@@ -309,34 +313,20 @@ def test_a_report_whose_answer_could_not_be_noted_goes_again_without_a_restart(
         noted(letter, answer)
 
     monkeypatch.setattr(outbox, "accepted", accepted)
-    sender = open_sender(hospital.services)
-    try:
-        his.ask(orm("1", *NW))
-        [exam] = hospital.exams()
-        hospital.do_exam(exam.step_id)
-        hospital.sign(exam.step_id, TEXT)
-        _settled(hospital, exam.step_id, WorklistStatus.SENT)
-    finally:
-        sender.stop()
-        sih.close()
+    with receiving(hospital, lambda m: frame(ack("AA", number_of(m)))) as sih:
+        step = examined(hospital, his)
+        hospital.sign(step, TEXT)
+        _settled(hospital, step, WorklistStatus.SENT)
     first, second = sih.messages
     assert first == second
 
 
 def test_a_correction_is_said_as_one(hospital: Hospital, his: Caller) -> None:
-    sih = Receiver(lambda m: frame(ack("AA", number_of(m))))
-    hospital.services.devices.save_destination(ADMIN, Destination("SIH", "127.0.0.1", sih.port, "SIH", "CDG"))
-    sender = open_sender(hospital.services)
-    try:
-        his.ask(orm("1", *NW))
-        [exam] = hospital.exams()
-        hospital.do_exam(exam.step_id)
-        hospital.services.reports.open(RADIOLOGIST, exam.step_id)
-        hospital.services.reports.release_preliminary(RADIOLOGIST, exam.step_id, TEXT, "2468")
+    with receiving(hospital, lambda m: frame(ack("AA", number_of(m)))) as sih:
+        step = examined(hospital, his)
+        hospital.services.reports.open(RADIOLOGIST, step)
+        hospital.services.reports.release_preliminary(RADIOLOGIST, step, TEXT, "2468")
         sih.wait()
-    finally:
-        sender.stop()
-        sih.close()
     report = python_hl7.parse(sih.messages[0].decode())
     assert str(report.segment("OBR")(25)) == "P"
     assert "NON VALIDÉ" in sih.messages[0].decode()
