@@ -8,20 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from core.errors import BadConfig
-from core.i18n import _
 from core.index.tables import Audit
 from core.model.people import Actor
 
 GENESIS = "0" * 64
-KEY_BYTES = 32
 
 
 def canonical(row: tuple[Any, ...]) -> bytes:
@@ -83,29 +77,3 @@ def verify(key: bytes) -> AuditVerdict:
             return AuditVerdict(False, count, expected)
         previous, expected, count = mac, expected + 1, count + 1
     return AuditVerdict(True, count)
-
-
-def load_key(path: Path) -> bytes:
-    """A key of this box, 32 bytes; made on first use, 0600. Raises `BadConfig` for one that a power cut emptied."""
-    if not path.exists():
-        _make_key(path)
-    key = path.read_bytes()
-    if len(key) < KEY_BYTES:
-        raise BadConfig([_("%s : clé abîmée. La reprendre de la dernière sauvegarde, puis redémarrer.") % path])
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Whole under its name or not there: a key cut half way would seal nothing and could never be made again."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

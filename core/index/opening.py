@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.clock import Clock
+from core.config.secret_files import load_key
 from core.i18n import _
-from core.index.audit import AuditChain, AuditVerdict, load_key, verify
+from core.index.audit import AuditChain, AuditVerdict, verify
 from core.index.database import IndexDatabase, bind, close_thread, migrate
 from core.index.tables import Node
 from core.index.writer import Writer

@@ -14,8 +14,8 @@ from core.archive.disk import Disk
 from core.archive.store import Archive
 from core.clock import Clock, SystemClock
 from core.config import Config, Site
+from core.config.secret_files import load_key
 from core.imaging.imaging import Imaging
-from core.index.audit import load_key
 from core.index.opening import open_index
 from core.services.acquisition import Acquisition
 from core.services.auditing import Auditing
