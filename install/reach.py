@@ -82,7 +82,9 @@ def _through_the_socket(config: Config) -> Iterator[Reach]:
     from core.rpc.client import Client
 
     up = threading.Event()
-    client = Client(config.socket, on_link=lambda link: up.set() if link.up or link.refused else None).start()
+    client = Client(
+        config.socket, on_link=lambda link: up.set() if link.up or link.refused or link.why else None
+    ).start()
     try:
         up.wait(PATIENCE_S)
         client.ask(LoginAsOwner())

@@ -295,7 +295,7 @@ class Terminal(App[int]):
             return " " + _("Yelen a été mis à jour : F9 pour relancer")
         if link.up or self._down_for() < BANNER_SECONDS:
             return ""
-        return " " + notices.core_down(self._down_for(), self.desk.as_of)
+        return " " + notices.core_down(self._down_for(), self.desk.as_of, link.why)
 
     def _slow(self, slow: bool) -> None:
         if isinstance(self.screen, Desk):

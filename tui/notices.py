@@ -25,7 +25,7 @@ def ago(seconds: float) -> str:
     return _("%d h") % (seconds // 3600)
 
 
-def core_down(seconds: float, as_of: str) -> str:
-    """The banner of the title line when the core has been away for more than a few seconds."""
-    sentence = _("Serveur arrêté depuis %s — lecture seule") % ago(seconds)
+def core_down(seconds: float, as_of: str, why: str = "") -> str:
+    """The banner of the title line when the core has been away for more than a few seconds. why: its last word."""
+    sentence = why.rstrip(".") or _("Serveur arrêté depuis %s — lecture seule") % ago(seconds)
     return _("%s, données du %s") % (sentence, as_of) if as_of else sentence

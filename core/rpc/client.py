@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.clock import Clock, SystemClock
-from core.errors import BadMessage, Conflict, NotAllowed, Unreachable, YelenError
+from core.errors import BadMessage, Conflict, NotAllowed, OutOfResources, Unreachable, YelenError
 from core.i18n import _
 from core.rpc import address, wire
 from core.rpc import contract as c
@@ -35,7 +35,10 @@ MAX_WAITING = 256  # calls without an answer yet
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What is known of the other end. since: monotonic seconds of the last change; refused: why we may not talk."""
+    """What is known of the other end. since: monotonic seconds of the last change.
+
+    refused: why we may never talk; why: what the other end said of the line it cut, "" when nobody listens.
+    """
 
     up: bool
     since: float
@@ -43,6 +46,7 @@ class Link:
     person: c.Person | None = None
     refused: str = ""
     session_lost: bool = False
+    why: str = ""
 
 
 class Client:
@@ -100,7 +104,7 @@ class Client:
         with self._guard:
             connection = self._connection
             if connection is None or not self.link.up:
-                future.set_exception(Unreachable(self.link.refused or _("Serveur arrêté.")))
+                future.set_exception(Unreachable(self.link.refused or self.link.why or _("Serveur arrêté.")))
                 return future
             return self._send(connection, call, future)
 
@@ -160,7 +164,7 @@ class Client:
 
     def _converse(self) -> bool:
         """One connection from hello to its loss; whether it ever was up."""
-        was_up = False
+        was_up, why = False, ""
         try:
             connection = address.connect(self._path, ANSWER_SECONDS)
         except YelenError:
@@ -181,6 +185,8 @@ class Client:
             self._listen(lines)
         except Conflict as error:
             self._tell(Link(False, self._clock.monotonic(), refused=str(error)))
+        except OutOfResources as full:
+            why = str(full)
         except (OSError, YelenError):
             pass
         finally:
@@ -190,7 +196,7 @@ class Client:
             self._abandon()
             self._up.clear()
             if not self.link.refused and not self._closing.is_set():
-                self._tell(Link(False, self._down_since()))
+                self._tell(Link(False, self._down_since(), why=why))
         return was_up
 
     def _introduce(self, connection: socket.socket, lines: _Reader) -> tuple[Link, c.Missed | None]:
@@ -208,7 +214,10 @@ class Client:
         return Link(True, self._clock.monotonic(), welcome, person, session_lost=lost), missed
 
     def _exchange(self, connection: socket.socket, lines: _Reader, call: c.Call[R]) -> R:
-        connection.sendall(wire.call(0, call.method, call))
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # a house that is full says so and hangs up before it has read anything
+            connection.sendall(wire.call(0, call.method, call))
         while True:
             message = lines.next()
             if message.method:
@@ -259,7 +268,7 @@ class Client:
 
     def _tell(self, link: Link) -> None:
         with self._guard:
-            changed = (self.link.up, self.link.refused) != (link.up, link.refused)
+            changed = (self.link.up, self.link.refused, self.link.why) != (link.up, link.refused, link.why)
             self.link = link
         if changed:
             self._on_link(link)

@@ -3,6 +3,7 @@
 Rule 1: `hello` comes first; a client of another major version is told so and gets nothing else.
 Rule 2: the actor of every verb is the person logged in on this connection, from the uid the kernel vouches for.
 Rule 3: while locked, only `unlock`, `login`, `resume` and `logout` are answered.
+Rule 4: a session is asked for again at every line; once it is revoked or too old the conversation has `ended`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Conversation:
         self.topics: frozenset[str] = frozenset()
         self._actor: Actor | None = None
         self._token = ""
-        self.greeted = self._locked = False
+        self.greeted = self.ended = self._locked = False
         self._verbs = {call.method: (call, verb) for call, verb in verbs.items()}
         own: list[tuple[type[c.Call[Any]], Callable[[Any], Any]]] = [
             (c.Hello, self._hello),
@@ -89,13 +90,27 @@ class Conversation:
         raise BadMessage(_("Verbe inconnu : %s") % request.method[:64], "method")
 
     def _present(self) -> Actor:
-        if self._actor is None:
-            raise NotAllowed(_("Personne n'est connecté sur ce poste."))
+        actor = self._known()
         if self._locked:
             raise NotAllowed(_("Poste verrouillé."))
         if self._token:
             self._services.people.touch(self._token)
+        return actor
+
+    def _known(self) -> Actor:
+        """The person of this connection, with the rights of this very moment."""
+        if self._actor is None:
+            raise NotAllowed(_("Personne n'est connecté sur ce poste."))
+        if self._token:
+            holder = self._services.people.holder(self._token)
+            if holder is None:
+                self._actor, self._token, self.topics, self.ended = None, "", frozenset(), True
+                raise NotAllowed(_("Session expirée : identifiez-vous."))
+            self._actor = self._here(holder)
         return self._actor
+
+    def _here(self, actor: Actor) -> Actor:
+        return replace(actor, post=self.post or actor.post, origin=self.origin)
 
     def _hello(self, p: c.Hello) -> c.Welcome:
         if c.major(p.protocol) != c.major(c.PROTOCOL):
@@ -134,7 +149,7 @@ class Conversation:
         return person
 
     def _enter(self, actor: Actor, token: str) -> c.Person:
-        self._actor = replace(actor, post=self.post or actor.post, origin=self.origin)
+        self._actor = self._here(actor)
         self._token, self._locked = token, False
         return self._person()
 
@@ -149,11 +164,9 @@ class Conversation:
         self._locked = self._actor is not None
 
     def _unlock(self, p: c.Unlock) -> c.Person:
-        person = self._person()
-        if self._actor is not None:
-            self._services.people.confirm(self._actor, p.secret)
+        self._services.people.confirm(self._known(), p.secret)
         self._locked = False
-        return person
+        return self._person()
 
     def _logout(self, _p: c.Logout) -> None:
         self._forget()

@@ -92,7 +92,7 @@ class RpcServer:
                 client = _Client(connection, self._services, self._verbs, self._leave)
                 self._clients.add(client)
         if full:
-            problem = problem_of(OutOfResources(_("Trop de terminaux connectés.")))
+            problem = problem_of(OutOfResources(_("Trop de terminaux sont ouverts : en fermer un.")))
             with suppress(OSError):
                 connection.sendall(wire.refusal(None, problem))
             connection.close()
@@ -136,6 +136,8 @@ class _Client:
                 for line in lines.feed(data):
                     if (answer := self.conversation.handle(line)) is not None:
                         self.outgoing.answer(answer)
+                    if self.conversation.ended:
+                        return
                 if self.conversation.greeted:
                     self._connection.settimeout(None)
         except BadMessage as error:

@@ -67,7 +67,9 @@ class People:
         if account is None or not account.active:
             raise NotAllowed(_("Ce compte n'est plus actif."))
         by_pin = bool(account.pin) and account.pin_faults < PIN_FAULTS and _verify(account.pin, secret)
-        if by_pin or _verify(account.password, secret):
+        if by_pin and self._in_time(actor):
+            return
+        if _verify(account.password, secret):
             if account.pin_faults:
                 self._forgive(actor)
             return
@@ -89,6 +91,11 @@ class People:
             return faults
 
         return self._kit.index.writer.do(act)
+
+    def _in_time(self, actor: Actor) -> bool:
+        """Whether a right PIN still counts: tries made together are numbered by the writer, like the wrong ones."""
+        within = (Account.login == actor.name) & (Account.pin_faults < PIN_FAULTS)
+        return self._kit.index.writer.do(lambda unit: bool(Account.update(pin_faults=0).where(within).execute()))
 
     def _forgive(self, actor: Actor) -> None:
         self._kit.index.writer.do(
@@ -172,16 +179,23 @@ class People:
 
     def session(self, token: str) -> Actor | None:
         """Who a cookie stands for; None when it is unknown, too old, idle too long, or its account is closed."""
-        row = SessionRow.get_or_none(SessionRow.token == _digest(token)) if token else None
-        if row is None:
-            return None
-        account = Account.get_or_none(Account.login == row.login)
-        if account is None or not account.active:
-            return None
-        now = self._kit.now()
-        if now - row.opened_at > timedelta(hours=SESSION_HOURS) or now - row.active_at > self.idle_limit(account.roles):
+        row, account = self._open_session(token)
+        if account is None or self._kit.now() - row.active_at > self.idle_limit(account.roles):
             return None
         return actor_of(account, row.origin, row.post)
+
+    def holder(self, token: str) -> Actor | None:
+        """The same for a terminal on an open line, which counts its own keys and locks itself when nobody types."""
+        row, account = self._open_session(token)
+        return None if account is None else actor_of(account, row.origin, row.post)
+
+    def _open_session(self, token: str) -> tuple[Any, Any]:
+        """The session and its account; the account is None when either is closed or too old."""
+        row = SessionRow.get_or_none(SessionRow.token == _digest(token)) if token else None
+        if row is None or self._kit.now() - row.opened_at > timedelta(hours=SESSION_HOURS):
+            return row, None
+        account = Account.get_or_none(Account.login == row.login)
+        return row, account if account is not None and account.active else None
 
     def idle_limit(self, roles: Any) -> timedelta:
         """How long a post may stay idle before it locks: a reader's longest, then the department's own desks.

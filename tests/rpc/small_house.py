@@ -51,6 +51,9 @@ class People:
     def session(self, token: str) -> Actor | None:
         return self.sessions.get(token)
 
+    def holder(self, token: str) -> Actor | None:
+        return self.sessions.get(token)
+
     def close_session(self, token: str) -> None:
         self.sessions.pop(token, None)
 

@@ -368,3 +368,21 @@ def test_the_client_needs_neither_server_nor_services() -> None:
         " 'core.rpc.conversation', 'core.rpc.verbs', 'flask', 'textual', 'pydicom'))}; sys.exit(str(bad) if bad else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr == ""
+
+
+def test_the_terminal_too_many_is_told_so_and_comes_in_when_a_place_is_free(house: House, tmp_path: Path) -> None:
+    server = RpcServer(as_services(house), tmp_path / "s", verbs=VERBS, max_clients=1)
+    server.start()
+    first = Terminal(tmp_path / "s")
+    first.link(up=True)
+    second = Terminal(tmp_path / "s")
+    try:
+        assert "Trop de terminaux" in second.link(up=False).why
+        with pytest.raises(Unreachable, match="Trop de terminaux"):
+            second.client.ask(Say("bonjour"))
+        first.client.close()
+        assert second.link(up=True).why == ""
+    finally:
+        first.client.close()
+        second.client.close()
+        server.stop()

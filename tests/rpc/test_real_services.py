@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import queue
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ from core.model.patient import Demographics
 from core.model.people import Role, User
 from core.model.query import DayFilter
 from core.rpc import contract as c
-from core.rpc.client import Client
+from core.rpc.client import Client, Link
 from core.rpc.conversation import Conversation
 from core.rpc.server import RpcServer
 from core.rpc.verbs import VERBS
-from core.services import Services
+from core.services import Services, people
 from tests.people.hospital import ADMIN, MORNING, PASSWORD, PIN, USERS, hospital
 
 PATIENCE = 20.0  # seconds, against hanging only
@@ -118,3 +119,78 @@ def test_twenty_terminals_hear_of_one_arrival(desk: Desk) -> None:
         terminal.watch([f"step:{line.step_id}"]).result(PATIENCE)
     reception.ask(c.Arrive(line.step_id))
     assert sorted(heard.get(timeout=PATIENCE) for _terminal in range(20)) == list(range(20))
+
+
+def closed(services: Services) -> None:
+    services.people.remove_user(ADMIN, "reception1")
+
+
+def given_another_password(services: Services) -> None:
+    services.people.set_secret(ADMIN, "reception1", "harmattan-2027")
+
+
+def thirteen_hours_old(services: Services) -> None:
+    services.clock.advance(13 * 3600)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("end", [closed, given_another_password, thirteen_hours_old])
+def test_a_session_that_ended_elsewhere_is_nothing_on_an_open_line(desk: Desk, end: Callable[[Services], None]) -> None:
+    links: queue.Queue[Link] = queue.Queue()
+    terminal = desk.terminal(on_link=links.put)
+    terminal.login("reception1", PASSWORD)
+    terminal.ask(c.SearchPatients("OUEDRAOGO"))
+    end(desk.services)
+    with pytest.raises(NotAllowed, match="expirée"):
+        terminal.ask(c.SearchPatients("OUEDRAOGO"))
+    while not (link := links.get(timeout=PATIENCE)).session_lost:
+        pass
+    assert link.person is None
+    with pytest.raises(NotAllowed, match="Personne"):
+        terminal.ask(c.SearchPatients("OUEDRAOGO"))
+
+
+def test_a_locked_terminal_of_a_closed_account_is_not_unlocked(desk: Desk) -> None:
+    terminal = desk.terminal()
+    terminal.login("reception1", PASSWORD)
+    terminal.lock().result(PATIENCE)
+    closed(desk.services)
+    with pytest.raises(NotAllowed, match="expirée"):
+        terminal.ask(c.Unlock(PIN))
+
+
+def test_a_terminal_that_rested_all_morning_unlocks_with_its_code(desk: Desk) -> None:
+    terminal = desk.terminal()
+    terminal.login("reception1", PASSWORD)
+    terminal.lock().result(PATIENCE)
+    desk.services.clock.advance(4 * 3600)  # type: ignore[attr-defined]
+    assert terminal.ask(c.Unlock(PIN)).name == "reception1"
+    terminal.ask(c.SearchPatients("OUEDRAOGO"))
+
+
+def test_wrong_codes_tried_together_count_like_wrong_codes_in_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every terminal has read that no code was wrong yet; the right one is judged after the eleven wrong ones."""
+    at_once, wrong_done = threading.Barrier(12), threading.Event()
+    has_begun: dict[int, bool] = {}
+    verify = people._verify
+
+    def held(hashed: str, secret: str) -> bool:
+        if not has_begun.setdefault(threading.get_ident(), False):
+            has_begun[threading.get_ident()] = True
+            at_once.wait(PATIENCE)
+            if secret == PIN:
+                wrong_done.wait(PATIENCE)
+        return verify(hashed, secret)
+
+    terminals = [desk.terminal() for _ in range(12)]
+    for terminal in terminals:
+        terminal.login("reception1", PASSWORD)
+        terminal.lock().result(PATIENCE)
+    monkeypatch.setattr(people, "_verify", held)
+    tries = [terminal.submit(c.Unlock(f"{code:04}")) for code, terminal in enumerate(terminals[1:])]
+    right = terminals[0].submit(c.Unlock(PIN))
+    assert all(isinstance(wrong.exception(PATIENCE), NotAllowed) for wrong in tries)
+    wrong_done.set()
+    assert "mot de passe complet" in str(right.exception(PATIENCE))
+    monkeypatch.undo()
+    assert terminals[0].ask(c.Unlock(PASSWORD)).name == "reception1"
+    assert terminals[1].ask(c.Unlock(PIN)).name == "reception1"

@@ -56,8 +56,9 @@ class EntryScreen(Desk):
         return lines
 
     def status(self) -> str:
-        if not self.core.client.link.up:
-            return " " + _("Serveur arrêté : nouvel essai dans quelques secondes.")
+        link = self.core.client.link
+        if not link.up:
+            return " " + (link.why or _("Serveur arrêté : nouvel essai dans quelques secondes."))
         if self._by_code:
             return " " + _("Code PIN, puis Entrée   F10 = autre personne")
         return " " + (_("Entrée = valider   F10 = retour au code PIN") if self._has_code else _("Entrée = valider"))
