@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import NotFound
+from core.errors import NotFound, OutOfResources
 from core.i18n import _
 from core.imaging.cache import DiskCache, file_identity
 from core.imaging.ingest_facts import IngestFacts
@@ -157,7 +157,8 @@ class Imaging:
         """The stored values of frame `frame_no`, counted from 1, in shared memory."""
         with self._asked(PixelsJob(max(0, frame_no)), file, background, cancel) as (reply, shared):
             assert isinstance(reply, Decoded)
-            assert shared is not None
+            if shared is None:  # this process had no descriptor left for it
+                raise OutOfResources(_("Le service d'images n'a plus de place : réessayer."))
             memory = mmap.mmap(shared, 0, prot=mmap.PROT_READ)
         return DecodedFrame(memory, reply.shape, reply.dtype, reply.slope, reply.intercept, reply.missing_rows)
 
@@ -215,6 +216,8 @@ def _opened(file: FileOrPath) -> Iterator[int]:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise NotFound(_("Le fichier de cette image est absent de l'archive.")) from error
+    except OSError as error:
+        raise OutOfResources(_("Le fichier de cette image ne peut pas être lu : %s") % error.strerror) from error
     try:
         yield fd
     finally:

@@ -2,11 +2,14 @@
 
 A worker that dies on a job is started again and asked once more; the second death condemns the file, not the box.
 A job over its deadline, or cancelled while it runs, ends its worker: nothing else stops a codec.
+A worker that cannot even start (no memory, no descriptor) says nothing about the file: `OutOfResources`, and the next
+job tries again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -17,12 +20,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from core.errors import OutOfResources
+from core.i18n import _
 from core.imaging.not_displayable import NotDisplayable, Reason
-from core.imaging.wire import Job, Leaving, Reply, receive, send
+from core.imaging.wire import Job, Leaving, Ready, Reply, receive, send
 
+log = logging.getLogger(__name__)
 _PASSED_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TZ")
 WORKER = (sys.executable, "-P", "-m", "core.imaging.worker")
 MAX_LEAVINGS = 3
+START_S = 60.0  # until a worker says that it is ready
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
@@ -91,7 +98,10 @@ class WorkerProcess:
         return self._process.pid if self._process else None
 
     def ask(self, job: Job, fd: int, cancel: Cancellation | None = None) -> tuple[Reply, int | None]:
-        """The answer, and the descriptor that came with it. Raises `NotDisplayable` when no worker gave one."""
+        """The answer, and the descriptor that came with it.
+
+        Raises `NotDisplayable` when no worker gave one, `OutOfResources` when none could start.
+        """
         with self._my_turn(cancel) as ticket:
             for _attempt in range(2):
                 try:
@@ -99,6 +109,9 @@ class WorkerProcess:
                 except TimeoutError:
                     self._discard()
                     raise NotDisplayable(Reason.TOO_LONG, seconds=round(self.deadline_s)) from None
+                except OutOfResources:
+                    self._refuse_dead(ticket)  # it was ended on purpose while it started
+                    raise
                 except (EOFError, OSError, msgspec.DecodeError):
                     self._discard()
                     self._refuse_dead(ticket)
@@ -119,7 +132,7 @@ class WorkerProcess:
             self._discard()
 
     def _once(self, job: Job, fd: int) -> tuple[Reply, int | None]:
-        for _ in range(MAX_LEAVINGS):
+        for _again in range(MAX_LEAVINGS):
             sock = self._connection()
             sock.settimeout(self.deadline_s)
             send(sock, job, fd)
@@ -160,9 +173,26 @@ class WorkerProcess:
 
     def _connection(self) -> socket.socket:
         if self._sock is None:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ} | _ONE_THREAD
+            try:
+                self._sock = self._start()
+                self._sock.settimeout(START_S)
+                said, _fd = receive(self._sock, self._decoder)
+                if not isinstance(said, Ready):
+                    raise EOFError("not a worker")
+            except (OSError, EOFError, msgspec.DecodeError) as fault:
+                self._discard()
+                log.warning("the imaging worker does not start: %r", fault)
+                raise OutOfResources(
+                    _("Le service d'images ne peut pas démarrer (machine surchargée) : réessayer.")
+                ) from fault
+            self.starts += 1
+        return self._sock
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ} | _ONE_THREAD
+            try:
                 self._process = subprocess.Popen(
                     [*self._command, str(theirs.fileno()), *self._options],
                     pass_fds=[theirs.fileno()],
@@ -170,9 +200,10 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     env=environment,
                 )
-            self._sock = ours
-            self.starts += 1
-        return self._sock
+            except OSError:
+                ours.close()
+                raise
+        return ours
 
     def _kill(self) -> None:
         process = self._process

@@ -50,6 +50,10 @@ class FactsJob(msgspec.Struct, frozen=True, tag="facts"):
 Job = FrameJob | DescribeJob | PixelsJob | FactsJob
 
 
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The worker has started. One that ends before it said so met no file: the machine had no room for it."""
+
+
 class Rendered(msgspec.Struct, frozen=True, tag="rendered"):
     frame: RenderedFrame
 
@@ -80,7 +84,7 @@ class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
     """The worker had nothing to do for long and gives its memory back; it did not do the job just sent, if any."""
 
 
-Reply = Rendered | Described | Decoded | Known | Impossible | Leaving
+Reply = Ready | Rendered | Described | Decoded | Known | Impossible | Leaving
 
 M = TypeVar("M", Job, Reply)
 

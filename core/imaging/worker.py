@@ -44,12 +44,14 @@ from core.imaging.wire import (
     Known,
     Leaving,
     PixelsJob,
+    Ready,
     Rendered,
     Reply,
     receive,
     send,
 )
 
+log = logging.getLogger("core.imaging.worker")  # also when it runs as __main__
 MAX_HEADERS = 64
 Answer = tuple[Reply, int | None]
 
@@ -71,7 +73,7 @@ class Desk:
             self._frames.clear()
             return Impossible(Refused(Reason.NO_MEMORY)), None
         except Exception:
-            sys.excepthook(*sys.exc_info())
+            log.exception("imaging worker")
             return Impossible(Refused(Reason.UNREADABLE)), None
 
     def _answer(self, job: Job, fd: int) -> Answer:
@@ -131,6 +133,7 @@ def share(frame: Frame, header: Header, index: int) -> Answer:
 def serve(sock: socket.socket, do: Callable[[Job, int], Answer], idle_s: float) -> None:
     """Answer jobs until the box closes its end, or nothing was asked for `idle_s` seconds."""
     decoder = msgspec.msgpack.Decoder(Job)
+    send(sock, Ready())
     while True:
         if not select.select([sock], [], [], idle_s)[0]:
             send(sock, Leaving())
@@ -150,6 +153,12 @@ def serve(sock: socket.socket, do: Callable[[Job, int], Answer], idle_s: float) 
             os.close(shared)
 
 
+def write_log() -> None:
+    """Our own warnings go to the box's log, beside those of the box; what libraries say of every file does not."""
+    logging.basicConfig(level=logging.CRITICAL, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("core").setLevel(logging.WARNING)
+
+
 def limit_memory(more_bytes: int) -> None:
     """No more address space than what the libraries took, plus `more_bytes`; no core dumps."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -161,7 +170,7 @@ def limit_memory(more_bytes: int) -> None:
 def main(arguments: list[str]) -> None:
     fd, memory, cache, idle, niceness = (int(each) for each in arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.disable(logging.CRITICAL)  # libraries log what each file provokes; the refusal says it once
+    write_log()
     os.nice(niceness)
     limit_memory(memory)
     serve(socket.socket(fileno=fd), Desk(cache).do, idle)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import JPEGLSLossless
 
-from core.errors import NotFound
+from core.errors import NotFound, OutOfResources
 from core.imaging.imaging import MIB, Imaging
 from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.process import Cancellation, WorkerProcess
@@ -144,6 +146,57 @@ def test_a_file_that_kills_two_workers_is_not_given_to_a_third(tmp_path: Path) -
         assert room.interactive.starts == 4
     finally:
         room.close()
+
+
+@contextmanager
+def no_descriptor_left(but: int) -> Iterator[None]:
+    """This process can open `but` descriptors more, as in the rush hour of a box at its limit."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = [os.dup(0) for _ in range(but + 1)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(spare), limits[1]))
+    for fd in spare:
+        os.close(fd)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("but", [0, 1, 2, 3, 4])
+def test_a_box_without_a_free_descriptor_refuses_for_now_and_condemns_no_image(
+    imaging: Imaging, tmp_path: Path, but: int
+) -> None:
+    path = image_file(tmp_path, GREY)
+    with no_descriptor_left(but), pytest.raises(OutOfResources):
+        imaging.frame(path)
+    assert imaging.frame(path).mime == "image/jpeg"
+
+
+def test_a_worker_that_dies_before_it_is_ready_says_nothing_about_the_file(tmp_path: Path) -> None:
+    path = image_file(tmp_path, GREY)
+    room = Imaging()
+    sound, room.interactive = room.interactive, worker("no_such_worker.py")
+    try:
+        with pytest.raises(OutOfResources, match="ne peut pas démarrer"):
+            room.frame(path)
+        room.interactive = sound
+        assert room.frame(path).mime == "image/jpeg"
+    finally:
+        room.close()
+
+
+def test_what_the_worker_has_to_say_is_in_the_log_of_the_box(
+    imaging: Imaging, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = image_data(GREY)
+    data.compress(JPEGLSLossless, generate_instance_uid=False)
+    path = save(data, tmp_path / "x.dcm")
+    content = path.read_bytes()
+    start = content.index(b"\xff\xd8\xff")
+    path.write_bytes(content[: start + 4] + bytes(len(content) - start - 4))
+    with pytest.raises(NotDisplayable):
+        imaging.frame(path)
+    assert "WARNING core.imaging.codecs no decoder for a frame of JPEG-LS" in capfd.readouterr().err
 
 
 def test_a_job_over_its_deadline_is_given_up_and_its_worker_ended(tmp_path: Path) -> None:
