@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import get_j2k_parameters
 from pydicom.uid import UID
+from simplejpeg import decode_jpeg  # type: ignore[attr-defined]
 
 from core.imaging.codestream import code_stream_size
 from core.imaging.header import MAX_SAMPLES, Header
@@ -53,8 +55,17 @@ def syntax_name(syntax: str) -> str:
     return _NEW_NAMES.get(syntax) or UID(syntax).name or "?"
 
 
-def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
-    """Stored values of one frame, (rows, columns) or (rows, columns, 3) in RGB; and whether its sign was corrected.
+@dataclass(frozen=True)
+class DecodedStream:
+    """samples: stored values, (rows, columns) or (rows, columns, 3) in RGB. damaged: some are lost, a decoder says."""
+
+    samples: Array = field(repr=False)
+    sign_corrected: bool
+    damaged: bool
+
+
+def decode_frame(encoded: bytes, header: Header) -> DecodedStream:
+    """Stored values of one frame.
 
     Raises `NotDisplayable` when the syntax has no decoder here, or every decoder fails.
     """
@@ -75,10 +86,25 @@ def decode_frame(encoded: bytes, header: Header) -> tuple[Array, bool]:
             faults.append(f"{decoder.__name__}: {fault!r}")
             continue
         if frame.shape[:2] == (header.rows, header.columns):
-            return frame, signed != header.signed
+            return DecodedStream(frame, signed != header.signed, _is_damaged(encoded, header, bool(faults)))
         faults.append(f"{decoder.__name__}: {frame.shape} instead of {header.rows} x {header.columns}")
     log.warning("no decoder for a frame of %s: %s", syntax_name(header.syntax), "; ".join(faults))
     raise NotDisplayable(Reason.CODEC_FAILED, syntax=syntax_name(header.syntax))
+
+
+def _is_damaged(encoded: bytes, header: Header, second_choice: bool) -> bool:
+    """The lenient decoders make something up where the strict ones refuse. JPEG Lossless has no strict one."""
+    if header.syntax in JPEG_LS:
+        return second_choice
+    return header.syntax == JPEG_8 and _stops_short(encoded)
+
+
+def _stops_short(encoded: bytes) -> bool:
+    try:
+        decode_jpeg(encoded, colorspace="GRAY")
+    except ValueError as fault:
+        return "remature end" in str(fault)  # the other complaints lose nothing
+    return False
 
 
 def _refuse_oversize(encoded: bytes, header: Header) -> None:

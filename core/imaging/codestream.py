@@ -1,6 +1,6 @@
-"""The matrix a JPEG family code stream announces, read before a decoder allocates it.
+"""What the markers of a JPEG family code stream say: the matrix it announces, and whether its end is there.
 
-Source: ITU-T T.81 B.2.2 (SOF), T.87 C.2.2 (SOF55), T.800 A.5.1 (SIZ).
+Source: ITU-T T.81 B.2.2 (SOF), T.87 C.2.2 (SOF55), T.800 A.5.1 (SIZ); T.81 B.1.1.3 (EOI), T.800 A.4.4 (EOC).
 """
 
 from __future__ import annotations
@@ -9,6 +9,19 @@ import struct
 
 _SOF = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _MAX_SEGMENTS = 1_000
+_END = b"\xff\xd9"
+_SCAN = b"\xff\xda"
+TAIL = 1_024
+"""Bytes at the end of a code stream in which its end is looked for: encoders pad with whatever they had."""
+
+
+def has_end(tail: bytes) -> bool:
+    """Whether the last bytes of a code stream hold EOI or EOC, which no coded data can: it is whole to its end.
+
+    The EOI of a small picture inside the header does not count: the scan comes after it.
+    """
+    tail = tail[-TAIL:]
+    return tail.rfind(_END) > tail.rfind(_SCAN)
 
 
 def code_stream_size(stream: bytes) -> tuple[int, int] | None:

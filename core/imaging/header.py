@@ -14,9 +14,9 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 
 from core.imaging import attributes
-from core.imaging.fragments import Fragments, walk_fragments
+from core.imaging.fragments import Fragments, cut_frames, walk_fragments
 from core.imaging.not_displayable import NotDisplayable, Reason
-from core.imaging.part10 import EXPLICIT_BE, IMPLICIT_LE, NATIVE
+from core.imaging.part10 import EXPLICIT_BE, IMPLICIT_LE, NATIVE, RLE
 from core.imaging.source import Source
 
 MAX_SIDE = 65_535
@@ -59,6 +59,8 @@ class Header:
     length: int
     """Bytes of native pixel data that are in the file; 0 when encapsulated."""
     fragments: Fragments | None
+    cut: frozenset[int]
+    """Frames (from 0) whose code stream stops before its end."""
     rows: int
     columns: int
     frames: int
@@ -83,7 +85,8 @@ class Header:
     def whole_frames(self) -> int:
         """Frames of which every byte is in the file."""
         if self.fragments is not None:
-            return min(self.frames, self.fragments.whole_frames(self.frames))
+            whole = min(self.frames, self.fragments.whole_frames(self.frames))
+            return whole - sum(index < whole for index in self.cut)
         return min(self.frames, self.length * 8 // self.frame_bits)
 
 
@@ -94,11 +97,13 @@ def read_header(source: Source) -> Header:
     at = source.file.tell()
     element, words, offset, length = _pixel_element(source, at)
     shape = _shape(data, element)
-    fragments = None
+    fragments, cut = None, frozenset[int]()
     if length == UNDEFINED:
         if source.syntax in NATIVE:
             raise NotDisplayable(Reason.BAD_HEADER, field="PixelData")
         fragments = walk_fragments(source, offset, data)
+        if source.syntax != RLE:  # the one syntax without markers; its decoders refuse what is short
+            cut = cut_frames(source, fragments, shape["frames"])
         length = 0
     elif source.syntax not in NATIVE:
         raise NotDisplayable(Reason.BAD_HEADER, field="PixelData")
@@ -111,6 +116,7 @@ def read_header(source: Source) -> Header:
         offset=offset,
         length=max(0, min(length, source.size - offset)),
         fragments=fragments,
+        cut=cut,
         **shape,
     )
 

@@ -13,6 +13,7 @@ class Reason(StrEnum):
 
     NO_PIXELS = "no-pixels"
     NO_SUCH_FRAME = "no-such-frame"
+    MIXED_FRAMES = "mixed-frames"
     UNREADABLE = "unreadable"
     BAD_HEADER = "bad-header"
     TRUNCATED = "truncated"
@@ -46,6 +47,7 @@ def _sentence(reason: Reason) -> str:
     return {
         Reason.NO_PIXELS: _("Cet objet ne contient pas d'image."),
         Reason.NO_SUCH_FRAME: _("Pas d'image n° %(wanted)d dans cet objet : il en compte %(frames)d."),
+        Reason.MIXED_FRAMES: _("Impossible de dire où commence chacune des %(frames)d images de ce fichier."),
         Reason.UNREADABLE: _("Fichier illisible."),
         Reason.BAD_HEADER: _("En-tête d'image incohérent : %(field)s."),
         Reason.TRUNCATED: _("Fichier tronqué : %(whole)d image(s) entière(s) sur %(frames)d."),

@@ -65,6 +65,8 @@ def _image(source: Source, header: Header | Refused, with_pixels: bool) -> tuple
             frame = decode(source, header, index)
         except NotDisplayable as refusal:
             return describe(header, refusal), "", False
+        if frame.missing_rows:
+            return image, "", False
         corrected |= frame.sign_corrected
         digest.update(frame.samples.astype(frame.samples.dtype.newbyteorder("<"), copy=False).tobytes())
     return image, digest.hexdigest(), corrected

@@ -18,6 +18,9 @@ from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.source import Source
 
 Array = np.ndarray[Any, np.dtype[Any]]
+LEAST_SHOWN_MISSING = 16
+"""Of a picture that is not whole, at least one row in so many is drawn as missing."""
+LAST_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Frame:
     """Decoded pixels.
 
     samples: (rows, columns) of stored values, before rescale; or (rows, columns, 3) of uint8 RGB.
-    missing_rows: how many rows at the bottom are not in the file (they hold zeros).
+    missing_rows: how many rows at the bottom are not in the file, or cannot be told from those that are not.
     """
 
     samples: Array = field(repr=False)
@@ -52,8 +55,12 @@ def decode(source: Source, header: Header, index: int) -> Frame:
 
 def refuse_what_has_no_decoder(header: Header) -> None:
     """Every refusal that the header alone justifies."""
-    if not header.native and header.syntax not in DECODABLE:
+    if header.fragments is None:
+        return
+    if header.syntax not in DECODABLE:
         raise NotDisplayable(Reason.UNKNOWN_SYNTAX, syntax=syntax_name(header.syntax))
+    if header.fragments.items and not header.fragments.first_items(header.frames):
+        raise NotDisplayable(Reason.MIXED_FRAMES, frames=header.frames)
 
 
 def _encapsulated(source: Source, header: Header, index: int) -> Frame:
@@ -62,8 +69,30 @@ def _encapsulated(source: Source, header: Header, index: int) -> Frame:
     if not pieces:
         raise NotDisplayable(Reason.TRUNCATED, whole=header.whole_frames, frames=header.frames)
     encoded = b"".join(source.at(offset, length) for offset, length in pieces)
-    samples, sign_corrected = decode_frame(encoded, header)
-    return Frame(samples, sign_corrected=sign_corrected)
+    found = decode_frame(encoded, header)
+    if found.damaged or index in header.cut or not whole_to_the_end(header, index):
+        return Frame(found.samples, _doubtful_rows(encoded, header, found.samples), found.sign_corrected)
+    return Frame(found.samples, sign_corrected=found.sign_corrected)
+
+
+def whole_to_the_end(header: Header, index: int) -> bool:
+    """Every fragment of an encapsulated frame is in the file: the last one of a cut file may not be."""
+    assert header.fragments is not None
+    return not header.fragments.truncated or index + 1 < len(header.fragments.first_items(header.frames))
+
+
+def _doubtful_rows(encoded: bytes, header: Header, samples: Array) -> int:
+    """Rows at the bottom that a decoder made up: they change when the stream stops a little sooner.
+
+    Never none: a picture that is not whole must not look as if it were.
+    """
+    least = -(-len(samples) // LEAST_SHOWN_MISSING)
+    try:
+        sooner = decode_frame(encoded[:-LAST_BYTES], header).samples
+    except NotDisplayable:
+        return least
+    changed = np.flatnonzero((samples != sooner).reshape(len(samples), -1).any(axis=1))
+    return max(least, len(samples) - int(changed[0])) if len(changed) else least
 
 
 def _native(source: Source, header: Header, index: int) -> Frame:

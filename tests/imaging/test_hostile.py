@@ -14,7 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.picture import Description
@@ -131,6 +138,71 @@ def test_of_a_cut_series_of_frames_the_whole_ones_are_shown_and_counted(tmp_path
     fifth = answer(path, FrameJob(5, None, None, 75, "jpeg"))
     assert isinstance(fifth, Impossible)
     assert str(fifth.refused.error()) == "Fichier tronqué : 3 image(s) entière(s) sur 5."
+
+
+def smooth(dtype: str) -> Any:
+    """A picture with something in every row."""
+    return (np.add.outer(np.arange(256) * 90, np.arange(256) * 31) // (1 if dtype == "uint16" else 256)).astype(dtype)
+
+
+STREAMS = {
+    "jpeg": (JPEGBaseline8Bit, imagecodecs.jpeg8_encode(smooth("uint8"), level=90), smooth("uint8")),
+    "jpeg lossless": (JPEGLosslessSV1, imagecodecs.ljpeg_encode(smooth("uint16")), smooth("uint16")),
+    "jpeg-ls": (JPEGLSLossless, imagecodecs.jpegls_encode(smooth("uint16")), smooth("uint16")),
+    "jpeg 2000": (
+        JPEG2000Lossless,
+        imagecodecs.jpeg2k_encode(smooth("uint16"), level=0, codecformat="J2K", reversible=True),
+        smooth("uint16"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.98])
+def test_a_cut_code_stream_is_never_shown_as_a_whole_picture(tmp_path: Path, name: str, part: float) -> None:
+    syntax, stream, pixels = STREAMS[name]
+    path = encapsulated_file(tmp_path, [stream[: int(len(stream) * part) // 2 * 2]], pixels, syntax)
+    found = description(path)
+    assert (found.whole_frames, found.complete) == (0, False)
+    reply = answer(path, FrameJob(1, None, None, 75, "png"))
+    if isinstance(reply, Impossible):
+        assert reply.refused.reason == Reason.CODEC_FAILED
+        return
+    assert isinstance(reply, Rendered)
+    assert reply.frame.incomplete
+    shown, lost = imagecodecs.png_decode(reply.frame.data), round(256 * (1 - part))
+    assert set(np.unique(shown[256 - lost + 16 :])) <= {60, 160}, "the rows that are not in the file are striped"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("padding", [b"", b"\0", b"\0\0\0\0", b"\xff\xcc"])
+def test_whatever_pads_a_code_stream_it_is_whole(tmp_path: Path, name: str, padding: bytes) -> None:
+    syntax, stream, pixels = STREAMS[name]
+    path = encapsulated_file(tmp_path, [stream + padding], pixels, syntax)
+    assert description(path).complete
+    assert frame_of(path).missing_rows == 0
+
+
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-ls"])
+def test_an_end_pasted_behind_half_a_code_stream_deceives_nobody(tmp_path: Path, name: str) -> None:
+    syntax, stream, pixels = STREAMS[name]
+    path = encapsulated_file(tmp_path, [stream[: len(stream) // 2] + b"\xff\xd9"], pixels, syntax)
+    assert frame_of(path).missing_rows > 100
+
+
+def test_of_many_frames_the_one_whose_stream_was_cut_is_known(tmp_path: Path) -> None:
+    syntax, stream, pixels = STREAMS["jpeg-ls"]
+    path = encapsulated_file(tmp_path, [stream, stream[: len(stream) // 2], stream], pixels, syntax)
+    assert description(path).whole_frames == 2
+    assert [frame_of(path, n).missing_rows > 0 for n in range(3)] == [False, True, False]
+
+
+def test_a_file_cut_inside_its_last_code_stream_shows_it_under_stripes(tmp_path: Path) -> None:
+    syntax, stream, pixels = STREAMS["jpeg-ls"]
+    path = encapsulated_file(tmp_path, [stream], pixels, syntax)
+    os.truncate(path, path.stat().st_size - len(stream) // 2)
+    assert frame_of(path).missing_rows > 100
+    assert not description(path).complete
 
 
 def test_sequences_nested_twenty_thousand_deep_are_one_refusal(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.encaps import encapsulate, encapsulate_extended, fragment_frame
+from pydicom.encaps import encapsulate, encapsulate_extended, fragment_frame, generate_frames
 from pydicom.pixels import apply_color_lut, convert_color_space
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from core.imaging.not_displayable import NotDisplayable, Reason
-from tests.imaging.files import encapsulated_file, frame_of, image_data, image_file, save
+from tests.imaging.files import encapsulated_file, frame_of, header_of, image_data, image_file, save
 from tests.skips import corpus, needs_corpus
 
 CT = (np.arange(64 * 48, dtype=np.int16).reshape(64, 48) * 3 - 1024).astype(np.int16)
@@ -161,6 +161,67 @@ def test_every_frame_is_found_among_its_fragments(tmp_path: Path, table: bool, p
     path = encapsulated_file(
         tmp_path, FRAMES, DX, JPEGLSLossless, PixelData=encapsulate(FRAMES, fragments_per_frame=pieces, has_bot=table)
     )
+    for n in range(3):
+        assert np.array_equal(frame_of(path, n).samples, DX + 7 * n)
+
+
+def with_table(offsets: list[int], pixel_data: bytes) -> bytes:
+    """Encapsulated pixel data with these offsets in place of its own, wherever they point."""
+    length = int.from_bytes(pixel_data[4:8], "little")
+    table = b"".join(offset.to_bytes(4, "little") for offset in offsets)
+    return pixel_data[:4] + len(table).to_bytes(4, "little") + table + pixel_data[8 + length :]
+
+
+def true_offsets(pixel_data: bytes) -> list[int]:
+    return [int.from_bytes(pixel_data[at : at + 4], "little") for at in range(8, 8 + len(FRAMES) * 4, 4)]
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda a, b, c: [a, b + 2, c],  # not where an item begins
+        lambda a, b, c: [a, c, b],  # not ascending
+        lambda a, b, c: [a, a, c],
+        lambda a, b, c: [a, c],  # not one a frame
+        lambda a, b, c: [b, c, c + 1000],
+    ],
+)
+def test_an_offset_table_that_does_not_fit_is_not_believed(tmp_path: Path, pieces: int, wrong: Any) -> None:
+    encapsulated = encapsulate(FRAMES, fragments_per_frame=pieces)
+    data = with_table(wrong(*true_offsets(encapsulated)), encapsulated)
+    path = encapsulated_file(tmp_path, FRAMES, DX, JPEGLSLossless, PixelData=data)
+    for n in range(3):
+        assert np.array_equal(frame_of(path, n).samples, DX + 7 * n)
+
+
+def test_a_table_that_points_into_the_middle_of_a_frame_is_not_believed(tmp_path: Path) -> None:
+    encapsulated = encapsulate(FRAMES, fragments_per_frame=2)
+    first, second, third = true_offsets(encapsulated)
+    half = len(next(iter(fragment_frame(FRAMES[1], 2))))
+    data = with_table([first, second + 8 + half, third], encapsulated)
+    path = encapsulated_file(tmp_path, FRAMES, DX, JPEGLSLossless, PixelData=data)
+    assert np.array_equal(frame_of(path, 1).samples, DX + 7)
+
+
+def test_frames_that_nobody_can_tell_apart_are_refused_not_guessed(tmp_path: Path) -> None:
+    four = [*FRAMES, FRAMES[0]]
+    path = encapsulated_file(
+        tmp_path, four, DX, JPEGLSLossless, NumberOfFrames=3, PixelData=encapsulate(four, has_bot=False)
+    )
+    with pytest.raises(NotDisplayable) as refusal:
+        frame_of(path, 1)
+    assert str(refusal.value) == "Impossible de dire où commence chacune des 3 images de ce fichier."
+    assert header_of(path).whole_frames == 0
+
+
+def test_run_length_frames_in_several_fragments_are_found_without_a_table(tmp_path: Path) -> None:
+    frames = [image_data((DX + 7 * n).astype(np.uint16)) for n in range(3)]
+    for data in frames:
+        data.compress(RLELossless, generate_instance_uid=False)
+    streams = [next(generate_frames(data.PixelData, number_of_frames=1)) for data in frames]
+    data = encapsulate(streams, fragments_per_frame=2, has_bot=False)
+    path = encapsulated_file(tmp_path, streams, DX, RLELossless, PixelData=data)
     for n in range(3):
         assert np.array_equal(frame_of(path, n).samples, DX + 7 * n)
 
