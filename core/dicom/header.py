@@ -40,6 +40,8 @@ _DECIMAL = re.compile(r"[+-]?\d{0,12}(\.\d{0,12})?([eE][+-]?\d{1,3})?")
 _TEXT = {
     "charset": (0x00080005, "CS"),
     "image_type": (0x00080008, "CS"),
+    "created_date": (0x00080012, "DA"),
+    "created_time": (0x00080013, "TM"),
     "sop_class_uid": (0x00080016, "UI"),
     "sop_instance_uid": (0x00080018, "UI"),
     "study_date": (0x00080020, "DA"),
@@ -294,22 +296,22 @@ class _Walk:
             patient_id=texts.text("patient_id"),
             issuer_of_patient_id=texts.text("issuer_of_patient_id"),
             patient_name=texts.text("patient_name"),
-            patient_birth_date=texts.code("patient_birth_date"),
+            patient_birth_date=texts.date("patient_birth_date"),
             patient_sex=texts.code("patient_sex"),
             patient_age=texts.code("patient_age"),
             patient_weight=texts.decimal("patient_weight"),
             accession_number=texts.text("accession_number"),
             study_id=texts.text("study_id"),
-            study_date=texts.code("study_date"),
-            study_time=texts.code("study_time"),
+            study_date=texts.date("study_date"),
+            study_time=texts.time("study_time"),
             study_description=texts.text("study_description"),
             referring_physician=texts.text("referring_physician"),
             institution=texts.text("institution"),
             modality=texts.code("modality"),
             series_number=texts.number("series_number"),
             series_description=texts.text("series_description"),
-            series_date=texts.code("series_date"),
-            series_time=texts.code("series_time"),
+            series_date=texts.date("series_date"),
+            series_time=texts.time("series_time"),
             body_part=texts.code("body_part"),
             laterality=texts.code("laterality"),
             station_name=texts.text("station_name"),
@@ -317,8 +319,10 @@ class _Walk:
             step_id=self._step_id(texts),
             instance_number=texts.number("instance_number"),
             image_type=texts.code("image_type"),
-            content_date=texts.code("content_date"),
-            content_time=texts.code("content_time"),
+            content_date=texts.date("content_date"),
+            content_time=texts.time("content_time"),
+            created_date=texts.date("created_date"),
+            created_time=texts.time("created_time"),
             rows=self._binary("rows"),
             columns=self._binary("columns"),
             number_of_frames=texts.number("number_of_frames"),
@@ -366,6 +370,16 @@ class _Texts:
             return ""
         text = value.decode("ascii", "replace").strip(" \0")
         return text if text.isprintable() else "".join(filter(str.isprintable, text))
+
+    def date(self, name: str) -> str:
+        """DA; the dots of ACR-NEMA are left out (PS3.5 6.2)."""
+        text = self.code(name)
+        return text.replace(".", "") if "." in text else text
+
+    def time(self, name: str) -> str:
+        """TM; the colons of ACR-NEMA are left out."""
+        text = self.code(name)
+        return text.replace(":", "") if ":" in text else text
 
     def number(self, name: str) -> int | None:
         """IS; None when it is not a number of 32 bits."""

@@ -22,6 +22,7 @@ _SPELLED = {
     "ɛ": "e",
     "Ɔ": "O",
     "ɔ": "o",
+    "ı": "i",
 }
 _PARTICLES = frozenset(["DIT", "EPSE", "NEE", "NE", "BB", "BEBE", "DE", "ENFANT"])
 
@@ -41,6 +42,16 @@ def to_ascii(text: str) -> str:
 def fold(text: str) -> str:
     """Upper case ASCII words separated by one space: the one form in which names are compared and searched."""
     return " ".join(re.sub(r"[^A-Z0-9]+", " ", to_ascii(clean(text)).upper().replace("'", "")).split())
+
+
+def search_key(pn: str) -> str:
+    """The key of a DICOM PN: its components folded. A name of several component groups begins with `SEVERAL_GROUPS`."""
+    groups = [group for group in pn.split("=") if group.strip("^ ")]
+    key = fold(" ".join(groups).replace("^", " "))
+    return SEVERAL_GROUPS + key if len(groups) > 1 else key
+
+
+SEVERAL_GROUPS = "= "  # sorts before every letter: such names are found in one range of the index
 
 
 def display_name(family: str, given: str) -> str:

@@ -85,6 +85,8 @@ class ReceivedHeader:
     image_type: str = ""
     content_date: str = ""
     content_time: str = ""
+    created_date: str = ""  # (0008,0012)
+    created_time: str = ""
     rows: int | None = None
     columns: int | None = None
     number_of_frames: int | None = None

@@ -13,7 +13,7 @@ from core.i18n import _
 from core.index.rows import insert
 from core.index.tables import Series, Study, Task
 from core.index.writer import Unit
-from core.model.names import fold
+from core.model.names import search_key
 from core.model.people import Actor, Role
 from core.model.received import Arrival, ReceivedHeader, Stored, StoreOutcome
 from core.model.step import Flag, ReportStatus, StepEvent, StepStatus
@@ -43,8 +43,8 @@ def insert_image(
     series_id = _series(unit, study_id, header)
     unit.sql(
         "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
-        "columns, frames, path, size, sha256, incomplete, charset_suspect, lane, calling_ae, address, received_at)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "columns, frames, image_type, content_date, content_time, created_date, created_time, path, size, sha256, incomplete, charset_suspect, lane, calling_ae, address, received_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             stored.key,
             series_id,
@@ -55,6 +55,11 @@ def insert_image(
             header.rows,
             header.columns,
             max(header.number_of_frames or 1, 1),
+            header.image_type,
+            header.content_date,
+            header.content_time,
+            header.created_date,
+            header.created_time,
             stored.path,
             stored.size,
             stored.sha256,
@@ -121,6 +126,8 @@ def _new_study(
         sent_name=header.patient_name,
         sent_birth_date=header.patient_birth_date,
         sent_sex=header.patient_sex,
+        sent_age=header.patient_age,
+        sent_weight=header.patient_weight,
         patient=place.patient.id if place.patient else None,
         step=place.step.id if place.step else None,
         suspect_step_id=place.suspect.id if place.suspect else None,
@@ -133,10 +140,11 @@ def _new_study(
         study_time=header.study_time,
         description=header.study_description,
         referring_physician=header.referring_physician,
+        institution=header.institution,
         modalities=(header.modality,) if header.modality else (),
         number=header.patient_id,
         name=header.patient_name,
-        name_key=fold(header.patient_name.replace("^", " ")),
+        name_key=search_key(header.patient_name),
         birth_date=header.patient_birth_date,
         sex=header.patient_sex,
         device=arrival.sender.ae_title,
@@ -167,6 +175,9 @@ def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
         modality=header.modality,
         number=header.series_number,
         description=header.series_description,
+        series_date=header.series_date,
+        series_time=header.series_time,
+        protocol=header.protocol_name,
         body_part=header.body_part,
         laterality=header.laterality,
         station=header.station_name,

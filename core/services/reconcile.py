@@ -9,7 +9,7 @@ from core.i18n import _
 from core.index.tables import Patient as PatientRow
 from core.index.tables import ReportDraft, ReportLock, ReportVersion, Study
 from core.index.writer import Unit
-from core.model.names import fold
+from core.model.names import search_key
 from core.model.people import Actor, Role
 from core.model.step import Flag, StepEvent
 from core.model.study import Match, StudyLine
@@ -97,7 +97,7 @@ class Reconciliation:
                 why=_("détaché : %s") % reason,
                 number=study.sent_id,
                 name=study.sent_name,
-                name_key=fold(study.sent_name.replace("^", " ")),
+                name_key=search_key(study.sent_name),
             ).where(Study.id == study.id).execute()
             unit.audit(actor, "detach_study", f"study:{study.id}", study.patient_id, step=study.step_id, reason=reason)
             unit.event(f"study:{study.id}", study.id)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.names import clean, display_name, fold, person_name, phonetic_key, split_person_name, to_ascii
+from core.model.names import (
+    clean,
+    display_name,
+    fold,
+    person_name,
+    phonetic_key,
+    search_key,
+    split_person_name,
+    to_ascii,
+)
 
 SAME = """
     OUÉDRAOGO/Ouedraogo OUEDRAOGO/WEDRAOGO KABORÉ/KABORE COMPAORÉ/KOMPAORE COULIBALY/KOULIBALI
@@ -49,3 +58,9 @@ def test_escape_sequences_never_reach_a_screen() -> None:
 def test_a_name_cannot_forge_dicom_components() -> None:
     assert person_name("KABORE^ADMIN", "a\\b=c") == "KABORE ADMIN^a b c"
     assert split_person_name("Ouédraogo^Aïcha^Mariam^^=") == ("Ouédraogo", "Aïcha Mariam")
+
+
+def test_a_name_of_several_component_groups_is_found_apart() -> None:
+    assert search_key("OUÉDRAOGO^Aïssata") == "OUEDRAOGO AISSATA"
+    assert search_key("Yamada^Tarou=山田^太郎") == "= YAMADA TAROU"
+    assert search_key("=MARTIN^Jean=") == "MARTIN JEAN"

@@ -289,6 +289,8 @@ CREATE TABLE "study" (
   "sent_name" TEXT NOT NULL,
   "sent_birth_date" TEXT NOT NULL,
   "sent_sex" TEXT NOT NULL,
+  "sent_age" TEXT NOT NULL,
+  "sent_weight" REAL,
   "patient_id" INTEGER,
   "step_id" INTEGER,
   "suspect_step_id" INTEGER,
@@ -301,6 +303,7 @@ CREATE TABLE "study" (
   "study_time" TEXT NOT NULL,
   "description" TEXT NOT NULL,
   "referring_physician" TEXT NOT NULL,
+  "institution" TEXT NOT NULL,
   "modalities" TEXT NOT NULL,
   "number" TEXT NOT NULL,
   "name_key" TEXT NOT NULL,
@@ -332,6 +335,9 @@ CREATE TABLE "series" (
   "modality" TEXT NOT NULL,
   "number" INTEGER,
   "description" TEXT NOT NULL,
+  "series_date" TEXT NOT NULL,
+  "series_time" TEXT NOT NULL,
+  "protocol" TEXT NOT NULL,
   "body_part" TEXT NOT NULL,
   "laterality" TEXT NOT NULL,
   "station" TEXT NOT NULL,
@@ -339,6 +345,7 @@ CREATE TABLE "series" (
   FOREIGN KEY ("study_id") REFERENCES "study" ("id")
 );
 CREATE INDEX "series_study_id" ON "series" ("study_id");
+CREATE INDEX "series_series_instance_uid" ON "series" ("series_instance_uid");
 CREATE UNIQUE INDEX "series_study_id_series_instance_uid" ON "series" ("study_id", "series_instance_uid");
 CREATE TABLE "instance" (
   "id" INTEGER NOT NULL PRIMARY KEY,
@@ -351,6 +358,11 @@ CREATE TABLE "instance" (
   "rows" INTEGER,
   "columns" INTEGER,
   "frames" INTEGER NOT NULL,
+  "image_type" TEXT NOT NULL,
+  "content_date" TEXT NOT NULL,
+  "content_time" TEXT NOT NULL,
+  "created_date" TEXT NOT NULL,
+  "created_time" TEXT NOT NULL,
   "path" TEXT NOT NULL,
   "size" INTEGER NOT NULL,
   "sha256" TEXT NOT NULL,

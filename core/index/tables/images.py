@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField
 
 from core.index.fields import ListField, MomentField
 from core.index.tables.base import Table
@@ -20,6 +20,8 @@ class Study(Table):
     sent_name = TextField(default="")
     sent_birth_date = TextField(default="")
     sent_sex = TextField(default="")
+    sent_age = TextField(default="")  # AS, at the exam
+    sent_weight = FloatField(null=True)  # kg
     patient_id: int | None
     patient = ForeignKeyField(Patient, null=True, object_id_name="patient_id")
     step_id: int | None
@@ -35,6 +37,7 @@ class Study(Table):
     study_time = TextField(default="")
     description = TextField(default="")
     referring_physician = TextField(default="")
+    institution = TextField(default="")
     modalities = ListField(default=())
     number = TextField(default="", index=True)  # current patient number, else as sent
     name_key = TextField(default="")  # of the current patient, else as sent
@@ -61,10 +64,13 @@ class Series(Table):
     id = AutoField()
     study_id: int
     study = ForeignKeyField(Study, object_id_name="study_id")
-    series_instance_uid = TextField()
+    series_instance_uid = TextField(index=True)
     modality = TextField(default="")
     number = IntegerField(null=True)
     description = TextField(default="")
+    series_date = TextField(default="")
+    series_time = TextField(default="")
+    protocol = TextField(default="")
     body_part = TextField(default="")
     laterality = TextField(default="")
     station = TextField(default="")
@@ -86,6 +92,11 @@ class Instance(Table):
     rows = IntegerField(null=True)
     columns = IntegerField(null=True)
     frames = IntegerField(default=1)
+    image_type = TextField(default="")
+    content_date = TextField(default="")
+    content_time = TextField(default="")
+    created_date = TextField(default="")
+    created_time = TextField(default="")
     path = TextField()
     size = IntegerField()
     sha256 = TextField()  # of the file
