@@ -41,6 +41,14 @@ def contradiction(header: ReceivedHeader, known: Demographics) -> str:
     return ""
 
 
+def agrees(header: ReceivedHeader, known: Demographics) -> bool:
+    """Whether name and birth say by themselves that it is this patient: every word sounds the same, same day."""
+    family, given = split_person_name(header.patient_name)
+    theirs, ours = phonetic_key(f"{family} {given}"), phonetic_key(f"{known.family_name} {known.given_names}")
+    born = from_dicom(header.patient_birth_date).exact
+    return bool(theirs) and theirs == ours and born is not None and born == known.birth.exact
+
+
 def _given_names_differ(sent: str, known: Demographics) -> bool:
     given = split_person_name(sent)[1]
     theirs, ours = set(phonetic_key(given).split()), set(phonetic_key(known.given_names).split())

@@ -97,18 +97,18 @@ def _on_step(kit: Kit, header: ReceivedHeader, step: Any) -> Place:
     """The named exam, if the identity sent is that of its patient."""
     patient = current(step.patient_id)
     assert patient is not None
-    bearer = by_identifier(header.patient_id) or by_identifier(header.patient_id, kit.config.site.authority)
-    if bearer is None or bearer.id != patient.id:
-        return Place(
-            Match.UNRECONCILED,
-            None,
-            None,
-            _("numéro de patient « %s » différent de celui de la demande (%s)") % (header.patient_id, patient.number),
-            step,
-        )
-    if why := contradiction(header, demographics_of(patient)):
+    if why := disagreement(kit, header, patient):
         return Place(Match.UNRECONCILED, None, None, why, step)
     return Place(Match.MATCHED, patient, step)
+
+
+def disagreement(kit: Kit, header: ReceivedHeader, patient: Any) -> str:
+    """Why what was sent is not of this patient, in French; "" when the number is theirs and nothing contradicts."""
+    bearer = by_identifier(header.patient_id) or by_identifier(header.patient_id, kit.config.site.authority)
+    if bearer is None or bearer.id != patient.id:
+        sentence = _("numéro de patient « %s » différent de celui de la demande (%s)")
+        return sentence % (header.patient_id, patient.number)
+    return contradiction(header, demographics_of(patient))
 
 
 def _unscheduled(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sender: Sender) -> Place:

@@ -9,17 +9,19 @@ from typing import Any
 
 from core.errors import Conflict, NotFound
 from core.i18n import _
+from core.index.patient_rows import current, demographics_of
 from core.index.rows import insert
-from core.index.tables import PerformedStep, PerformedStepLink, Step
+from core.index.tables import PerformedStep, PerformedStepLink, RequestedProcedure, Step, Task
 from core.index.writer import Unit
-from core.model.people import Actor
+from core.model.people import Actor, Role
 from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, MppsFacts
 from core.model.received import ReceivedHeader, Sender
+from core.model.reconciliation import agrees, contradiction
 from core.model.step import StepEvent, StepStatus
 from core.model.study import Match
 from core.services.image_rows import WAITING
 from core.services.kit import Kit
-from core.services.matching import find_place, step_of
+from core.services.matching import disagreement, find_place, step_of
 from core.services.steps import advance, change, state_of, step_row
 
 FINAL = (COMPLETED, DISCONTINUED)
@@ -82,15 +84,24 @@ class Mpps:
         self._kit.index.writer.do(act)
 
     def _steps(self, unit: Unit, actor: Actor, facts: MppsFacts) -> list[Any]:
-        """Every exam the message names; an exam « hors demande » when it names none and the machine is known."""
+        """Every exam of its patient that the message names; one « hors demande » when it names none.
+
+        An exam of another patient does not move: people are told.
+        """
         found: dict[int, Any] = {}
+        others: dict[int, Any] = {}
         for study_uid, accession, step_id, _procedure in facts.scheduled:
             header = _as_header(facts, study_uid, accession, step_id)
             by_id = Step.get_or_none(Step.scheduled_step_id == step_id) if step_id else None
-            step = by_id or step_of(header)
-            if step is not None:
-                found[step.id] = step
-        if found or not facts.known_device or not facts.patient_id:
+            named = {step.id: step for step in (by_id, step_of(header)) if step is not None}
+            theirs = next((step for step in named.values() if self._is_theirs(header, step)), None)
+            if theirs is not None:
+                found[theirs.id] = theirs
+            else:
+                others |= named
+        for step in others.values():
+            _tell_other_patient(unit, actor, step, facts)
+        if found or others or not facts.known_device or not facts.patient_id:
             return list(found.values())
         study_uid = facts.scheduled[0][0] if facts.scheduled else ""
         if not study_uid:
@@ -98,6 +109,41 @@ class Mpps:
         sender = Sender(facts.calling_ae, facts.address, facts.known_device)
         place = find_place(unit, self._kit, actor, _as_header(facts, study_uid, "", ""), sender)
         return [place.step] if place.match is Match.UNSCHEDULED and place.step is not None else []
+
+    def _is_theirs(self, header: ReceivedHeader, step: Any) -> bool:
+        """Whether the exam is one of the patient whom the machine names.
+
+        A step id or an accession is typed or counted at a machine: alone it names nobody. Our Study UID does.
+        """
+        patient = current(step.patient_id)
+        if header.patient_id:
+            return not disagreement(self._kit, header, patient)
+        known = demographics_of(patient)
+        procedure = RequestedProcedure.get_by_id(step.procedure_id)
+        if header.study_instance_uid == procedure.study_instance_uid:
+            return not contradiction(header, known)
+        return agrees(header, known)
+
+
+def _tell_other_patient(unit: Unit, actor: Actor, step: Any, facts: MppsFacts) -> None:
+    """Nothing moves; a technologist looks at what is really on the machine."""
+    said = " ".join(word for word in (facts.patient_name.replace("^", " ").strip(), facts.patient_id) if word)
+    text = _("%s annonce l'examen %s pour un autre patient (%s) : rien n'a bougé.") % (
+        facts.calling_ae,
+        step.scheduled_step_id,
+        said or _("sans identité"),
+    )
+    insert(
+        Task,
+        kind="mpps_patient",
+        step_id=step.id,
+        patient_id=step.patient_id,
+        role=str(Role.TECHNOLOGIST),
+        text=text,
+        created_at=unit.now,
+    )
+    unit.audit(actor, "mpps_other_patient", f"step:{step.id}", step.patient_id, mpps=facts.sop_instance_uid)
+    unit.event("alarm", "mpps")
 
 
 def _machine(facts: MppsFacts) -> Actor:

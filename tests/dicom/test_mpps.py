@@ -11,7 +11,8 @@ from pynetdicom import AE
 from pynetdicom.sop_class import ModalityPerformedProcedureStep
 
 from core.dicom.server import DicomServer
-from core.index.tables import PerformedStep
+from core.index.tables import PerformedStep, Task
+from core.model.people import Role
 from core.model.step import StepStatus
 from core.model.worklist import ExamLine
 from tests.dicom.conftest import MORNING
@@ -176,3 +177,74 @@ def test_what_the_machine_said_is_kept(department: Department, modality: Any, ex
     assert kept["00100010"] == {"vr": "PN", "Value": [{"Alphabetic": "OUÉDRAOGO^Aïssata"}]}
     assert kept["00400270"]["Value"][0]["00080050"]["Value"] == [exam.accession_number]
     assert Dataset.from_json(kept).PerformedProcedureStepStatus == "IN PROGRESS"
+
+
+@pytest.fixture
+def other(department: Department) -> ExamLine:
+    child = department.child("ZONGO", "Issa", "2015-03-02", "M")
+    return department.order(child, "TDMCER", "SCAN", MORNING.replace(hour=10))
+
+
+def naming(message: Dataset, exam: ExamLine, department: Department, *keywords: str) -> Dataset:
+    """The message, with some of the identifiers of an exam in the place of its own."""
+    [theirs] = in_progress(department, exam).ScheduledStepAttributesSequence
+    [ours] = message.ScheduledStepAttributesSequence
+    for keyword in ("StudyInstanceUID", "AccessionNumber", "ScheduledProcedureStepID"):
+        setattr(ours, keyword, getattr(theirs, keyword) if keyword in keywords else "")
+    return message
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "AccessionNumber", "ScheduledProcedureStepID"])
+def test_the_exam_of_another_child_does_not_move_and_people_are_told(
+    department: Department, modality: Any, exam: ExamLine, other: ExamLine, keyword: str
+) -> None:
+    assert create(modality, naming(in_progress(department, exam), other, department, keyword)).Status == 0
+    assert change(modality, ended()).Status == 0
+    assert (state(department, exam), state(department, other)) == (StepStatus.SCHEDULED, StepStatus.SCHEDULED)
+    [task] = Task.select().where(Task.kind == "mpps_patient")
+    assert (task.step_id, task.role) == (other.step_id, Role.TECHNOLOGIST)
+    assert "OUÉDRAOGO Aïssata" in task.text
+
+
+def test_of_two_exams_only_the_one_of_the_named_child_moves(
+    department: Department, modality: Any, exam: ExamLine, other: ExamLine
+) -> None:
+    message = in_progress(department, exam)
+    message.ScheduledStepAttributesSequence += in_progress(department, other).ScheduledStepAttributesSequence
+    assert create(modality, message).Status == 0
+    assert (state(department, exam), state(department, other)) == (StepStatus.STARTED, StepStatus.SCHEDULED)
+
+
+def test_a_step_id_of_another_hospital_does_not_hide_our_study_uid(
+    department: Department, modality: Any, exam: ExamLine, other: ExamLine
+) -> None:
+    message = in_progress(department, exam)
+    [foreign] = in_progress(department, other).ScheduledStepAttributesSequence
+    message.ScheduledStepAttributesSequence[0].ScheduledProcedureStepID = foreign.ScheduledProcedureStepID
+    assert create(modality, message).Status == 0
+    assert (state(department, exam), state(department, other)) == (StepStatus.STARTED, StepStatus.SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("name", "birth", "reached"),
+    [
+        ("OUEDRAOGO^Aissata", "20190114", StepStatus.STARTED),
+        ("OUEDRAOGO^Aissata", "20190115", StepStatus.SCHEDULED),
+        ("OUEDRAOGO^Adama", "20190114", StepStatus.SCHEDULED),
+        ("", "", StepStatus.SCHEDULED),
+    ],
+)
+def test_without_a_patient_number_a_step_id_needs_the_name_and_the_birth(
+    department: Department, modality: Any, exam: ExamLine, name: str, birth: str, reached: StepStatus
+) -> None:
+    message = in_progress(department, exam, PatientID="", PatientName=name, PatientBirthDate=birth)
+    assert create(modality, naming(message, exam, department, "ScheduledProcedureStepID")).Status == 0
+    assert state(department, exam) == reached
+
+
+def test_our_study_uid_is_enough_where_the_machine_names_nobody(
+    department: Department, modality: Any, exam: ExamLine
+) -> None:
+    message = in_progress(department, exam, PatientID="", PatientName="")
+    assert create(modality, naming(message, exam, department, "StudyInstanceUID")).Status == 0
+    assert state(department, exam) == StepStatus.STARTED
