@@ -27,9 +27,9 @@ from core.dicom.status import (
     PROCESSING_FAILURE,
     SUCCESS,
 )
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, NotFound
 from core.model.identifiers import is_uid
-from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, MppsFacts
+from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, AlreadyFinal, AlreadyKnown, MppsFacts
 
 _STATUSES: Final = frozenset({IN_PROGRESS, COMPLETED, DISCONTINUED})
 _MOST_ANNOUNCED: Final = 20_000
@@ -59,7 +59,7 @@ class MppsDoor:
             return
         try:
             self._steps.create(facts)
-        except Conflict:
+        except AlreadyKnown:
             yield Reply(DUPLICATE_INSTANCE, comment="duplicate SOP instance")
             return
         yield Reply(SUCCESS)
@@ -75,7 +75,7 @@ class MppsDoor:
         except NotFound:
             yield Reply(NO_SUCH_INSTANCE, comment="no such performed procedure step")
             return
-        except Conflict:
+        except AlreadyFinal:
             comment = "performed procedure step may no longer be updated"
             yield Reply(PROCESSING_FAILURE, comment=comment, error_id=MPPS_NO_LONGER_UPDATED)
             return

@@ -37,7 +37,10 @@ _STORE: Final[tuple[tuple[type[YelenError], int], ...]] = (
     (NotAllowed, NOT_AUTHORISED),
     (BadMessage, CANNOT_UNDERSTAND),
     (BadInput, CANNOT_UNDERSTAND),
-    (Conflict, DUPLICATE_INSTANCE),
+    (
+        Conflict,
+        OUT_OF_RESOURCES,
+    ),  # the house was busy with it: send it again. Other bytes under a UID are no error here
 )
 _FIND: Final[tuple[tuple[type[YelenError], int], ...]] = (
     (OutOfResources, OUT_OF_RESOURCES),
@@ -67,8 +70,8 @@ def _translate(
 
 
 def store_failure(error: Exception) -> Reply:
-    """C-STORE. An unexpected error is 0xA700: the sender keeps its copy and tries again."""
-    return _translate(error, _STORE, CANNOT_UNDERSTAND, OUT_OF_RESOURCES)
+    """C-STORE. Whatever is not said of the object itself is 0xA700: the sender keeps its copy and tries again."""
+    return _translate(error, _STORE, OUT_OF_RESOURCES, OUT_OF_RESOURCES)
 
 
 def find_failure(error: Exception) -> Reply:

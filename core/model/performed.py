@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.errors import Conflict
+
 IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
+
+
+class AlreadyKnown(Conflict):
+    """An N-CREATE of a SOP Instance UID that is there."""
+
+
+class AlreadyFinal(Conflict):
+    """An N-SET of a step that was completed or discontinued."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,17 @@ Every referenced step moves; the order of N-SET and C-STORE is free; a late mess
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from core.errors import Conflict, NotFound
+from core.errors import NotFound
 from core.i18n import _
 from core.index.patient_rows import current, demographics_of
 from core.index.rows import insert
 from core.index.tables import PerformedStep, PerformedStepLink, RequestedProcedure, Step, Task
 from core.index.writer import Unit
 from core.model.people import Actor, Role
-from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, MppsFacts
+from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, AlreadyFinal, AlreadyKnown, MppsFacts
 from core.model.received import ReceivedHeader, Sender
 from core.model.reconciliation import agrees, contradiction
 from core.model.step import StepEvent, StepStatus
@@ -34,12 +35,12 @@ class Mpps:
         self._kit = kit
 
     def create(self, facts: MppsFacts) -> None:
-        """N-CREATE. Raises `Conflict` when the SOP Instance UID is already known (0x0111)."""
+        """N-CREATE. Raises `AlreadyKnown` when the SOP Instance UID is already known (0x0111)."""
         actor = _machine(facts)
 
         def act(unit: Unit) -> None:
             if PerformedStep.get_or_none(PerformedStep.sop_instance_uid == facts.sop_instance_uid):
-                raise Conflict(_("Cette étape (MPPS) est déjà connue."))
+                raise AlreadyKnown(_("Cette étape (MPPS) est déjà connue."))
             performed = insert(
                 PerformedStep,
                 sop_instance_uid=facts.sop_instance_uid,
@@ -61,7 +62,7 @@ class Mpps:
         self._kit.index.writer.do(act)
 
     def set(self, facts: MppsFacts) -> None:
-        """N-SET. Raises `NotFound` (0x0112), or `Conflict` when the step is already final (0x0110)."""
+        """N-SET. Raises `NotFound` (0x0112), or `AlreadyFinal` (0x0110, Error ID 0xA710)."""
         actor = _machine(facts)
 
         def act(unit: Unit) -> None:
@@ -69,13 +70,13 @@ class Mpps:
             if performed is None:
                 raise NotFound(_("Cette étape (MPPS) est inconnue."))
             if performed.status in FINAL:
-                raise Conflict(_("Cette étape (MPPS) est déjà terminée."))
+                raise AlreadyFinal(_("Cette étape (MPPS) est déjà terminée."))
             PerformedStep.update(
                 status=facts.status or performed.status,
                 ended_at=facts.ended_at or performed.ended_at,
                 reason=facts.reason or performed.reason,
                 announced=sorted({*performed.announced, *facts.announced}),
-                dataset=facts.dataset,
+                dataset=_merged(performed.dataset, facts.dataset),
             ).where(PerformedStep.id == performed.id).execute()
             unit.audit(actor, "mpps_set", f"mpps:{facts.sop_instance_uid}", status=facts.status)
             for link in PerformedStepLink.select().where(PerformedStepLink.performed == performed.id):
@@ -144,6 +145,19 @@ def _tell_other_patient(unit: Unit, actor: Actor, step: Any, facts: MppsFacts) -
     )
     unit.audit(actor, "mpps_other_patient", f"step:{step.id}", step.patient_id, mpps=facts.sop_instance_uid)
     unit.event("alarm", "mpps")
+
+
+def _merged(kept: str, said: str) -> str:
+    """What is known of the step after an N-SET: it replaces what it says, attribute by attribute, and nothing else.
+
+    An attribute that it sends empty was not changed: machines fill in the type 2 attributes they do not know.
+    """
+    known: dict[str, dict[str, object]] = json.loads(kept)
+    news: dict[str, dict[str, object]] = json.loads(said)
+    for tag, value in news.items():
+        if tag not in known or value.get("Value") or "InlineBinary" in value:
+            known[tag] = value
+    return json.dumps(dict(sorted(known.items())), ensure_ascii=False)
 
 
 def _machine(facts: MppsFacts) -> Actor:

@@ -11,10 +11,13 @@ from pynetdicom import AE
 from pynetdicom.sop_class import ModalityPerformedProcedureStep
 
 from core.dicom.server import DicomServer
+from core.errors import Conflict
 from core.index.tables import PerformedStep, Task
 from core.model.people import Role
 from core.model.step import StepStatus
 from core.model.worklist import ExamLine
+from core.services import mpps
+from core.services.mpps import Mpps
 from tests.dicom.conftest import MORNING
 from tests.dicom.department import RECEPTION, Department
 
@@ -248,3 +251,33 @@ def test_our_study_uid_is_enough_where_the_machine_names_nobody(
     message = in_progress(department, exam, PatientID="", PatientName="")
     assert create(modality, naming(message, exam, department, "StudyInstanceUID")).Status == 0
     assert state(department, exam) == StepStatus.STARTED
+
+
+def test_an_n_set_keeps_what_the_n_create_said(department: Department, modality: Any, exam: ExamLine) -> None:
+    create(modality, in_progress(department, exam))
+    message = ended()
+    message.PerformedProcedureStepDescription = "Scanner sans injection"
+    message.PatientName = ""  # sent empty beside what it changes
+    assert change(modality, message).Status == 0
+    kept = Dataset.from_json(json.loads(PerformedStep.get().dataset))
+    assert kept.ScheduledStepAttributesSequence[0].AccessionNumber == exam.accession_number
+    assert kept.PatientName == "OUÉDRAOGO^Aïssata"
+    assert kept.PerformedProcedureStepID == "PPS1"
+    assert kept.PerformedProcedureStepStatus == "COMPLETED"
+    assert kept.PerformedProcedureStepDescription == "Scanner sans injection"
+    assert len(kept.PerformedSeriesSequence[0].ReferencedImageSequence) == 2
+
+
+def test_a_conflict_of_the_house_is_no_duplicate_and_no_final_step(
+    department: Department, modality: Any, exam: ExamLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Conflict("un autre poste")
+
+    monkeypatch.setattr(Mpps, "_steps", refuse)
+    assert create(modality, in_progress(department, exam)).Status == 0x0110
+    monkeypatch.undo()
+    assert create(modality, in_progress(department, exam)).Status == 0  # the machine may try again
+    monkeypatch.setattr(mpps, "_move", refuse)
+    status = change(modality, ended())
+    assert (status.Status, "ErrorID" in status) == (0x0110, False)

@@ -9,8 +9,10 @@ import pytest
 from core.dicom import conformance, dimse
 from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.server import DicomServer
+from core.errors import Conflict
 from core.index.tables import CallerAttempt, Instance, Quarantine, Study
 from core.model.study import Match
+from core.services import ingest
 from tests.dicom.dataset import CT, ct, ct_elements, dataset, nested
 from tests.dicom.department import RECEPTION, Department
 from tests.dicom.modality import Modality, associate_request, request_command
@@ -197,6 +199,22 @@ def test_a_full_disk_is_said_and_nothing_is_left(
         monkeypatch.undo()
         assert ct1.store(ct()) == 0
     assert len(files(department)) == 1
+
+
+def test_a_conflict_of_the_house_asks_for_the_object_again(
+    department: Department, department_door: DicomServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0x0111 is said of other bytes under the same UID alone: a sender may drop its copy after it."""
+
+    def refuse(*_: object) -> None:
+        raise Conflict("un autre poste")
+
+    with Scanner(department_door) as ct1:
+        monkeypatch.setattr(ingest, "insert_image", refuse)
+        assert ct1.store(ct()) == 0xA700
+        assert files(department) == []
+        monkeypatch.undo()
+        assert ct1.store(ct()) == 0
 
 
 def test_a_disk_that_fills_while_a_big_object_arrives_stops_it(
