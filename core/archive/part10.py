@@ -11,16 +11,16 @@ from pathlib import Path
 
 from core.errors import BadMessage
 from core.i18n import _
+from core.model.value_representation import LONG
 
 IMPLEMENTATION_CLASS_UID = "2.25.211396418712935084137152943172643126287"
 IMPLEMENTATION_VERSION = "YELEN_0.1"
-_LONG = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"})
 META_CAP = 64 * 1024
 PIECE = 1 << 20
 
 
 def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:
-    if vr in _LONG:
+    if vr in LONG:
         return struct.pack("<HH2sHI", group, element, vr, 0, len(value)) + value
     return struct.pack("<HH2sH", group, element, vr, len(value)) + value
 
@@ -76,7 +76,7 @@ def read_file_meta(head: bytes) -> FileMeta:
         group, element, vr, short = struct.unpack_from("<HH2sH", head, at)
         if group != 2:
             break
-        if vr in _LONG:
+        if vr in LONG:
             if at + 12 > len(head):
                 break
             (length,) = struct.unpack_from("<I", head, at + 8)

@@ -1,7 +1,8 @@
 """Small data sets of queries, worklist items and procedure steps: our own codec, no library on the hot path.
 
-Decoding keeps values as bytes and sequences as lists; a value of undefined VR that begins with an item is a sequence.
-Source: PS3.5 section 7. Values longer than the message were refused before they came here.
+Decoding keeps values as bytes and sequences as lists. Where the VR is not said (implicit, UN) a value that begins with
+an item and reads as items is a sequence; what is inside a UN is implicit little endian.
+Source: PS3.5 sections 7 and 6.2.2 (UN). Every length is checked against what holds it before anything is sliced.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from functools import lru_cache
 from typing import Final
 
 from core.dicom.charset import Charset, charset_of
-from core.dicom.sequences import UNDEFINED, Beyond, Encoding
+from core.dicom.sequences import IMPLICIT, UNDEFINED, Beyond, Encoding
 from core.errors import BadMessage
 from core.i18n import _
+from core.model.value_representation import LONG
 
 SPECIFIC_CHARACTER_SET: Final = 0x00080005
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
 _DEEPEST: Final = 32
-_MOST_ELEMENTS: Final = 20_000
-_LONG: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+_MOST_ELEMENTS: Final = 100_000  # a commitment request or a performed step names an image with three
 _NUL_PADDED: Final = frozenset({"UI", "OB", "UN"})
 
 
@@ -66,50 +67,72 @@ class Item:
 
 def decode(data: bytes, transfer_syntax: str) -> Item:
     """Raises `BadDataSet`."""
-    reader = _Reader(data, Encoding.of(transfer_syntax))
     try:
-        return reader.data_set(0, len(data), Charset(), 0)[0]
+        return _Reader(data).data_set(0, len(data), Encoding.of(transfer_syntax), Charset(), 0)[0]
     except Beyond:
         raise BadDataSet("cut short", len(data)) from None
 
 
+class _TooMuch(BadDataSet):
+    """Too deep or too many: the whole data set is refused, however the value was spelled."""
+
+
 class _Reader:
-    def __init__(self, data: bytes, encoding: Encoding) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._encoding = encoding
         self._elements = 0
 
-    def data_set(self, at: int, end: int, charset: Charset, depth: int) -> tuple[Item, int]:
+    def data_set(self, at: int, end: int, encoding: Encoding, charset: Charset, depth: int) -> tuple[Item, int]:
         """The elements from `at` to `end`, or to the item delimiter; and where they stopped."""
         item = Item(charset=charset)
         while at < end:
-            tag, vr, start, length = self._encoding.element(self._data, at, end)
+            tag, vr, start, length = encoding.element(self._data, at, end)
             if tag == _ITEM_END:
                 return item, start
             self._count(at)
-            if length != UNDEFINED and start + length > end:
-                raise BadDataSet(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) of {length} bytes", at)
-            if self._is_sequence(vr, start, length):
-                stop = end if length == UNDEFINED else start + length
-                item.sequences[tag], at = self.sequence(start, stop, item.charset, depth + 1)
-                if length != UNDEFINED:
-                    at = stop
+            if length == UNDEFINED:
+                if vr not in (b"", b"UN", b"SQ"):
+                    raise BadDataSet(f"undefined length of VR {vr!r}", at)
+                inside = IMPLICIT if vr == b"UN" else encoding
+                item.sequences[tag], at = self.sequence(start, end, inside, item.charset, depth + 1)
                 continue
+            if start + length > end:
+                raise BadDataSet(f"({tag >> 16:04x},{tag & 0xFFFF:04x}) of {length} bytes", at)
             at = start + length
+            items = self._items(vr, start, at, encoding, item.charset, depth + 1)
+            if items is not None:
+                item.sequences[tag] = items
+                continue
             item.values[tag] = self._data[start:at]
             if tag == SPECIFIC_CHARACTER_SET:
                 item.charset = charset_of(item.values[tag].strip(b" \0"))
         return item, at
 
-    def _is_sequence(self, vr: bytes, start: int, length: int) -> bool:
-        return length == UNDEFINED or vr == b"SQ" or (length >= 8 and self._encoding.is_item(self._data, start))
+    def _items(
+        self, vr: bytes, start: int, stop: int, encoding: Encoding, charset: Charset, depth: int
+    ) -> list[Item] | None:
+        """The items of a value of defined length; None when it is no sequence.
 
-    def sequence(self, at: int, end: int, charset: Charset, depth: int) -> tuple[list[Item], int]:
+        Where the VR is not said, bytes that begin as an item and cannot be read as items are a value like another.
+        """
+        if vr == b"SQ":
+            return self.sequence(start, stop, encoding, charset, depth)[0]
+        if stop - start < 8 or not encoding.hides_items(vr, self._data, start):
+            return None
+        try:
+            inside = IMPLICIT if vr == b"UN" else encoding
+            return self.sequence(start, stop, inside, charset, depth)[0]
+        except _TooMuch:
+            raise
+        except (BadDataSet, Beyond):
+            return None
+
+    def sequence(self, at: int, end: int, encoding: Encoding, charset: Charset, depth: int) -> tuple[list[Item], int]:
         if depth > _DEEPEST:
-            raise BadDataSet(f"more than {_DEEPEST} nested sequences", at)
+            raise _TooMuch(f"more than {_DEEPEST} nested sequences", at)
         items: list[Item] = []
         while at < end:
-            tag, _vr, start, length = self._encoding.element(self._data, at, end)
+            tag, _vr, start, length = encoding.element(self._data, at, end)
             self._count(at)
             if tag == _SEQUENCE_END:
                 return items, start
@@ -118,14 +141,14 @@ class _Reader:
             if length != UNDEFINED and start + length > end:
                 raise BadDataSet(f"item of {length} bytes", at)
             stop = end if length == UNDEFINED else start + length
-            item, at = self.data_set(start, stop, charset, depth)
+            item, at = self.data_set(start, stop, encoding, charset, depth)
             items.append(item)
         return items, at
 
     def _count(self, at: int) -> None:
         self._elements += 1
         if self._elements > _MOST_ELEMENTS:
-            raise BadDataSet(f"more than {_MOST_ELEMENTS} elements", at)
+            raise _TooMuch(f"more than {_MOST_ELEMENTS} elements", at)
 
 
 # Writing
@@ -139,7 +162,7 @@ def head(tag: int, vr: str, transfer_syntax: str) -> tuple[bytes, struct.Struct,
     pad = b"\0" if vr in _NUL_PADDED else b" "
     if not encoding.explicit:
         return name, struct.Struct(encoding.order + "I"), pad
-    if vr in _LONG:
+    if vr.encode() in LONG:
         return name + vr.encode() + b"\0\0", struct.Struct(encoding.order + "I"), pad
     return name + vr.encode(), struct.Struct(encoding.order + "H"), pad
 

@@ -21,14 +21,11 @@ from core.dicom.sequences import UNDEFINED, Beyond, Encoding, item_element, skip
 from core.dicom.walk_fault import BadHeader
 from core.model.identifiers import is_uid
 from core.model.received import Reason, ReceivedHeader
+from core.model.value_representation import LONG, SHORT
 
 WINDOW: Final = 64 * 1024
 LARGE_WINDOW: Final = 1024 * 1024
 
-_SHORT: Final = frozenset(
-    b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
-)  # 16-bit lengths, PS3.5 7.1.2
-_LONG: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _DEEP: Final = 33 * 16  # 33 sequences and items of nothing but headers
 _HEAD_LE = struct.Struct("<I2sH")
 _HEAD_BE = struct.Struct(">I2sH")
@@ -36,7 +33,8 @@ _HEAD_IMPLICIT = struct.Struct("<II")
 _NUMBER = re.compile(r"[+-]?\d{1,10}")
 _DECIMAL = re.compile(r"[+-]?\d{0,12}(\.\d{0,12})?([eE][+-]?\d{1,3})?")
 
-# Wanted elements: tag -> VRs that can be read. UN is tolerated: gateways write it when they do not know.
+# Wanted elements: name -> tag and VR. The VR is checked for the critical ones alone, and UN is tolerated there:
+# gateways write it when they do not know.
 _TEXT = {
     "charset": (0x00080005, "CS"),
     "image_type": (0x00080008, "CS"),
@@ -161,7 +159,7 @@ class _Walk:
             self.cut = True
 
     def _explicit(self) -> None:
-        window, values, short = self.window, self.values, _SHORT
+        window, values, short = self.window, self.values, SHORT
         little = self.encoding.little
         table = _LITTLE_TABLE if little else _BIG_TABLE
         unpack = (_HEAD_LE if little else _HEAD_BE).unpack_from
@@ -223,7 +221,7 @@ class _Walk:
         if at + 12 > len(self.window):
             self._beyond(at, at + 12)
         length = self.encoding.length(self.window, at + 8)
-        if vr in _LONG or length == UNDEFINED or at + 12 + length <= self.total:
+        if vr in LONG or length == UNDEFINED or at + 12 + length <= self.total:
             return at + 12, length
         if at + 8 + short_length <= self.total:
             return at + 8, short_length
@@ -276,7 +274,7 @@ class _Walk:
             if at + 12 > len(self.window):
                 self._beyond(at, at + 12)
             vr = self.window[at + 4 : at + 6]
-            start, length = (at + 12, self.encoding.length(self.window, at + 8)) if vr in _LONG else (at + 8, 0)
+            start, length = (at + 12, self.encoding.length(self.window, at + 8)) if vr in LONG else (at + 8, 0)
         else:
             start, length = at + 8, self.encoding.length(self.window, at + 4)
         self.incomplete = length != UNDEFINED and start + length > self.total

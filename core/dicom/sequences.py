@@ -10,14 +10,13 @@ from typing import Final
 from core.dicom.conformance import EXPLICIT_BE, IMPLICIT_LE
 from core.dicom.walk_fault import BadHeader
 from core.model.received import Reason
+from core.model.value_representation import ANY, SHORT
 
 UNDEFINED: Final = 0xFFFFFFFF
 DEEPEST: Final = 32
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
-_SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
-_ANY_VR: Final = _SHORT | frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _LITTLE, _BIG = struct.Struct("<HH2sH"), struct.Struct(">HH2sH")
 
 
@@ -48,6 +47,10 @@ class Encoding:
     def is_item(self, data: bytes, at: int) -> bool:
         return data[at : at + 4] == (b"\xfe\xff\x00\xe0" if self.little else b"\xff\xfe\xe0\x00")
 
+    def hides_items(self, vr: bytes, data: bytes, at: int) -> bool:
+        """Whether a value that is not said to be a sequence begins with an item: implicit VR, or a VR that was lost."""
+        return vr in (b"", b"UN") and (self if vr == b"" else IMPLICIT).is_item(data, at)
+
     def element(self, data: bytes, at: int, end: int) -> tuple[int, bytes, int, int]:
         """Tag, VR (b"" when implicit), start and length of the element at `at`; its header must be before `end`."""
         if at + 8 > end:
@@ -56,14 +59,14 @@ class Encoding:
         tag = group << 16 | element
         if not self.explicit or group == 0xFFFE:
             return tag, b"", at + 8, self.length(data, at + 4)
-        if vr in _SHORT:
+        if vr in SHORT:
             return tag, vr, at + 8, short
         if at + 12 > end:
             raise Beyond
         return tag, vr, at + 12, self.length(data, at + 8)
 
 
-_IMPLICIT, _EXPLICIT = Encoding(False, True), Encoding(True, True)
+IMPLICIT, EXPLICIT = Encoding(False, True), Encoding(True, True)
 
 
 @dataclass(slots=True)
@@ -114,11 +117,11 @@ def _skip(window: bytes, at: int, end: int, total: int, encoding: Encoding) -> i
                 raise BadHeader(Reason.BAD_STRUCTURE, f"{tag:08x} where an item should be", at)
             levels.append(_Level(False, -1 if length == UNDEFINED else start + length, level.encoding))
             at = start
-        elif length == UNDEFINED or vr == b"SQ" or (length >= 8 and level.encoding.is_item(window, start)):
+        elif length == UNDEFINED or vr == b"SQ" or (length >= 8 and level.encoding.hides_items(vr, window, start)):
             depth += 1
             if depth > DEEPEST:
                 raise BadHeader(Reason.TOO_DEEP, f"more than {DEEPEST} nested sequences", at)
-            inside = _IMPLICIT if vr == b"UN" else level.encoding
+            inside = IMPLICIT if vr == b"UN" else level.encoding
             levels.append(_Level(True, -1 if length == UNDEFINED else start + length, inside))
             at = start
         else:
@@ -131,10 +134,10 @@ def _really(
 ) -> Encoding | None:
     """The other spelling, when an item is plainly not in the declared one: gateways mix implicit and explicit VR."""
     if vr and not (vr.isalpha() and vr.isupper()):
-        return _IMPLICIT
+        return IMPLICIT
     written = window[at + 4 : at + 6]
-    if not encoding.explicit and length != UNDEFINED and start + length > total and written in _ANY_VR:
-        return _EXPLICIT
+    if not encoding.explicit and length != UNDEFINED and start + length > total and written in ANY:
+        return EXPLICIT
     return None
 
 
@@ -165,7 +168,7 @@ def item_element(value: bytes, wanted: int, encoding: Encoding) -> bytes:
             if tag == _ITEM_END or tag > wanted:
                 return b""
             if length == UNDEFINED:
-                at = skip_sequence(value, start, UNDEFINED, len(value), _IMPLICIT if vr == b"UN" else encoding)
+                at = skip_sequence(value, start, UNDEFINED, len(value), IMPLICIT if vr == b"UN" else encoding)
                 continue
             if tag == wanted:
                 return value[start : start + length] if start + length <= end else b""

@@ -9,6 +9,7 @@ import struct
 from typing import BinaryIO
 
 from core.imaging.not_displayable import NotDisplayable, Reason
+from core.model.value_representation import LONG
 
 IMPLICIT_LE = "1.2.840.10008.1.2"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
@@ -18,7 +19,6 @@ RLE = "1.2.840.10008.1.2.5"
 NATIVE = frozenset({IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED_LE})
 
 MAX_META = 64 * 1024
-_LONG_LENGTH = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
 
 def start_of_data_set(file: BinaryIO) -> tuple[str, int]:
@@ -36,7 +36,7 @@ def _walk_meta(head: bytes, offset: int) -> tuple[str, int]:
     syntax = ""
     while head[offset : offset + 2] == b"\x02\x00" and len(head) >= offset + 8:
         element, vr = head[offset + 2 : offset + 4], head[offset + 4 : offset + 6]
-        if vr in _LONG_LENGTH:
+        if vr in LONG:
             length = int.from_bytes(head[offset + 8 : offset + 12], "little")
             offset += 12
         else:

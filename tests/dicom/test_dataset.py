@@ -101,6 +101,49 @@ def test_an_item_may_have_its_own_charset() -> None:
     assert [item.text(0x00400007) for item in items] == ["é", "é"]
 
 
+ITEM = bytes.fromhex("feff00e0")
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW", "UT", "LO"])
+def test_bytes_of_a_said_vr_are_never_a_sequence(vr: str) -> None:
+    """An icon or a private blob may begin like an item."""
+    value = ITEM + bytes((4, 0, 0, 0)) + b"abcd"
+    data = dataset.element(0x00420011, vr, value, EXPLICIT_LE) + dataset.element(0x00420012, "LO", b"pdf", EXPLICIT_LE)
+    item = dataset.decode(data, EXPLICIT_LE)
+    assert item.values[0x00420011] == value
+    assert item.text(0x00420012) == "pdf"
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_bytes_that_only_begin_like_an_item_are_a_value(syntax: str) -> None:
+    """A VR that nobody says: read as items if it can be, kept as it is if not."""
+    value = ITEM + bytes((0, 1, 0, 0)) + b"abcdefgh"
+    data = dataset.element(0x00091010, "UN", value, syntax) + dataset.element(0x00100020, "LO", b"P-42", syntax)
+    item = dataset.decode(data, syntax)
+    assert item.values[0x00091010] == value
+    assert item.text(0x00100020) == "P-42"
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+def test_a_sequence_that_lost_its_vr_is_implicit_inside(undefined: bool) -> None:
+    """PS3.5 6.2.2: what a gateway writes that does not know the attribute."""
+    keys = Dataset()
+    inner = Dataset()
+    inner.Modality, inner.StationName = "CT", "SCAN1"
+    keys.ScheduledProcedureStepSequence = [inner]
+    items = written(keys, IMPLICIT_LE, undefined)[8:]
+    data = dataset.element(0x00400100, "UN", items, EXPLICIT_LE)
+    if undefined:
+        data = data[:8] + b"\xff\xff\xff\xff" + items
+    step = dataset.decode(data, EXPLICIT_LE).first(0x00400100)
+    assert (step.text(0x00080060), step.text(0x00081010)) == ("CT", "SCAN1")
+
+
+def test_an_undefined_length_is_for_sequences() -> None:
+    with pytest.raises(BadMessage):
+        dataset.decode(bytes.fromhex("42001100") + b"OB\0\0\xff\xff\xff\xff" + ITEM + bytes(4), EXPLICIT_LE)
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_cut_anywhere_it_is_bad_or_shorter(syntax: str) -> None:
     whole = written(query(), syntax, undefined=True)
