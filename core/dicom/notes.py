@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Happened(StrEnum):
-    """Kinds of events. The last four are security events."""
+    """Kinds of events. From REJECTED on they are security events."""
 
     OPENED = "association-opened"
     CLOSED = "association-closed"
