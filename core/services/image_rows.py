@@ -43,7 +43,8 @@ def insert_image(
     series_id = _series(unit, study_id, header)
     unit.sql(
         "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
-        "columns, frames, image_type, content_date, content_time, created_date, created_time, path, size, sha256, incomplete, charset_suspect, lane, calling_ae, address, received_at)"
+        "columns, frames, image_type, content_date, content_time, created_date, created_time, path, size, sha256, "
+        "incomplete, charset_suspect, lane, calling_ae, address, received_at)"
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             stored.key,
