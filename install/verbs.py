@@ -124,6 +124,7 @@ def _why_refused(result: str) -> str:
         "no-association-request": _("n'a rien dit"),
         "not-dicom": _("ne parle pas DICOM"),
         "association-aborted": _("coupé : règle du protocole rompue"),
+        "door-fault": _("incident de la porte elle-même : voir le journal du serveur"),
         "unknown sender": _("refusé : expéditeur non déclaré"),
         "junk": _("ne parle pas HL7"),
         "no-msh": _("message sans en-tête MSH"),

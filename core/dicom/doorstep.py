@@ -3,7 +3,8 @@
 One selector thread owns them all, so that a silent or slow peer costs no thread. A socket leaves this stage with its
 complete A-ASSOCIATE-RQ, or is closed: after `request_time`, at once when its first PDU is impossible, and at accept
 when its address or the whole stage holds too many. Beyond `pending_per_address` a newcomer still gets `BURST` seconds,
-because ten machines behind one address may connect in the same millisecond.
+because ten machines behind one address may connect in the same millisecond. Whatever goes wrong with one socket costs
+that socket alone; whatever goes wrong with the stage is noted and waited out, and the port stays open.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from core.dicom import upper_layer
 from core.dicom.limits import Limits
 from core.dicom.notes import Happened, Note, Notebook
 from core.dicom.upper_layer import BadPdu
+from core.unfailing import keep_on, say
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class Doorstep:
         self._visitors: dict[socket.socket, _Visitor] = {}
         self._handed_back: list[_Visitor] = []
         self._lock = threading.Lock()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._out_of_sockets = False
         self._scratch = bytearray(64 * 1024)
         self._thread = threading.Thread(target=self._run, name="dicom-doorstep", daemon=True)
@@ -90,7 +92,7 @@ class Doorstep:
     def stop(self) -> None:
         """Close the listener and everybody on the doorstep."""
         with self._lock:
-            self._stopping = True
+            self._stopping.set()
         self._ring()
         self._thread.join()
 
@@ -98,7 +100,7 @@ class Doorstep:
         """Take back a socket that had its last word: closed when the peer closes, or after the ARTIM time."""
         visitor = _Visitor(connection, address, self._clock.monotonic() + self._limits.artim, leaving=True)
         with self._lock:
-            stopping = self._stopping
+            stopping = self._stopping.is_set()
             if not stopping:
                 self._handed_back.append(visitor)
         if stopping:
@@ -114,12 +116,12 @@ class Doorstep:
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
-                self._turn()
-        except Exception:
-            _log.exception("the DICOM doorstep fell")
+            keep_on(self._turn, self._stopping, self._fault)
         finally:
             self._close_all()
+
+    def _fault(self, what: str) -> None:
+        self._note(Note(Happened.FAULT, "", reason=what.partition(": ")[2]))
 
     def _turn(self) -> None:
         ready = self._selector.select(_TICK if self._visitors or self._out_of_sockets else None)
@@ -131,14 +133,13 @@ class Doorstep:
             elif key.fileobj is self._waker:
                 self._take_back()
             else:
-                self._read(self._visitors[key.fileobj])  # type: ignore[index]
+                self._attend(self._visitors[key.fileobj])  # type: ignore[index]
         if newcomers:  # after the reads, so that whoever has asked no longer counts
             self._accept()
         self._sweep()
 
     def _resume(self) -> None:
-        if self._out_of_sockets:
-            self._out_of_sockets = False
+        if self._listener not in self._selector.get_map():
             self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _take_back(self) -> None:
@@ -164,24 +165,38 @@ class Doorstep:
             connection, peer = self._listener.accept()
         except BlockingIOError:
             return
-        except OSError:  # no descriptor left: look again at the next tick, not in a hot loop
+        except OSError as error:  # no descriptor left: look again at the next tick, not in a hot loop
+            if not self._out_of_sockets:
+                _log.exception("the DICOM port cannot accept")
+                say(self._fault, error)
             self._out_of_sockets = True
             self._selector.unregister(self._listener)
             return
+        self._out_of_sockets = False
         address = str(peer[0])
         here = Counter(visitor.address for visitor in self._visitors.values() if not visitor.leaving)
         limit = self._limits.pending_per_address
         crowded = here[address] >= limit
         if here.total() >= self._limits.pending or here[address] >= limit * _BURST_FACTOR:
-            self._note(Note(Happened.REFUSED, address, reason=f"{here[address]} silent connections"))
             _close(connection)
+            self._note(Note(Happened.REFUSED, address, reason=f"{here[address]} silent connections"))
             return
         patience = BURST if crowded else self._limits.request_time
         visitor = _Visitor(connection, address, self._clock.monotonic() + patience)
         if self._keep(visitor):
-            self._read(visitor)
+            self._attend(visitor)
         else:
             _close(connection)
+
+    def _attend(self, visitor: _Visitor) -> None:
+        try:
+            self._read(visitor)
+        except Exception as error:
+            _log.exception("a visitor from %s was dropped", visitor.address)
+            say(self._fault, error)
+            if visitor.connection in self._visitors:
+                self._forget(visitor)
+            _close(visitor.connection)
 
     def _read(self, visitor: _Visitor) -> None:
         try:
@@ -219,9 +234,9 @@ class Doorstep:
     def _sweep(self) -> None:
         now = self._clock.monotonic()
         for visitor in [visitor for visitor in self._visitors.values() if visitor.deadline <= now]:
+            self._drop(visitor)
             if not visitor.leaving:
                 self._note(Note(Happened.SILENT, visitor.address, reason=f"{len(visitor.received)} bytes received"))
-            self._drop(visitor)
 
     def _forget(self, visitor: _Visitor) -> None:
         self._selector.unregister(visitor.connection)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Happened(StrEnum):
-    """Kinds of events. From REJECTED on they are security events."""
+    """Kinds of events. From `REJECTED` on an administrator reads them."""
 
     OPENED = "association-opened"
     CLOSED = "association-closed"
@@ -17,6 +17,7 @@ class Happened(StrEnum):
     SILENT = "no-association-request"  # closed after the time limit
     PROBE = "not-dicom"  # another protocol, or an impossible first PDU
     ABORTED = "association-aborted"  # by us: a broken rule or a time limit
+    FAULT = "door-fault"  # ours: no descriptor left, or an exception nobody expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from core.model.device import Device
 
 _QUIET: Final = 5.0  # seconds between two identical reports of the same stranger
 _MOST_STRANGERS: Final = 1000
-_REPORTED: Final = frozenset({Happened.REJECTED, Happened.REFUSED, Happened.SILENT, Happened.PROBE, Happened.ABORTED})
+_REPORTED: Final = frozenset(Happened) - {Happened.OPENED, Happened.CLOSED}
+_WITH_REASON: Final = frozenset({Happened.REJECTED, Happened.FAULT})
 
 
 class Devices(Protocol):
@@ -54,7 +55,7 @@ class Visitors:
     def __call__(self, note: Note) -> None:
         if note.what not in _REPORTED or self._told_lately(note):
             return
-        result = f"{note.what}: {note.reason}" if note.what is Happened.REJECTED else str(note.what)
+        result = f"{note.what}: {note.reason}" if note.what in _WITH_REASON else str(note.what)
         self._devices.attempt("dicom", note.calling, note.address, result)
 
     def _told_lately(self, note: Note) -> bool:

@@ -111,8 +111,13 @@ class DicomServer:
         if full:
             knock.connection.setblocking(False)
             self._reject(knock, None, Refusal.LOCAL_LIMIT)
-        else:
+            return
+        try:
             thread.start()
+        except RuntimeError:  # no thread to be had
+            with self._lock:
+                del self._threads[thread]
+            raise
 
     # In the association's own thread.
 

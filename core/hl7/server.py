@@ -2,7 +2,8 @@
 
 Rule 1: every message of a frame is answered before the next frame is read, so answers leave in order.
 Rule 2: only the sweeper measures time, on the clock it is given; a connection that is being answered is left alone.
-Rule 3: `stop` lets an answer under way leave, then closes; nothing that was not acknowledged was promised.
+Rule 3: nothing that goes wrong at the port closes it: it is told, waited out, and the next caller is let in.
+Rule 4: `stop` lets an answer under way leave, then closes; nothing that was not acknowledged was promised.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from core.errors import BadMessage
 from core.hl7.framing import Deframer, Frame, frame
 from core.hl7.receive import Answer
 from core.hl7.sender import Sender, plain_address
+from core.unfailing import keep_on
 
 log = logging.getLogger(__name__)
 
@@ -102,20 +104,20 @@ class MllpServer:
                 connection.thread.join(timeout)
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                sock, address = self._listener.accept()
-            except TimeoutError:
-                pass
-            except OSError:
-                if self._stopping.is_set():
-                    return
-                log.exception("hl7: accept failed")
-                self._stopping.wait(_TICK)
-            else:
-                self._welcome(sock, plain_address(address[0]))
-            self.sweep()
+        keep_on(self._turn, self._stopping, lambda what: self._door.alert("", what))
         self._release()
+
+    def _turn(self) -> None:
+        self.sweep()
+        try:
+            sock, address = self._listener.accept()
+        except TimeoutError:
+            return
+        try:
+            self._welcome(sock, plain_address(address[0]))
+        except Exception:
+            sock.close()
+            raise
 
     def sweep(self) -> None:
         """Cut every connection that has waited longer than its sender may."""
@@ -139,7 +141,11 @@ class MllpServer:
         connection.thread = threading.Thread(target=self._serve, args=(connection,), name=f"hl7-{address}", daemon=True)
         with self._lock:
             self._connections.add(connection)
-        connection.thread.start()
+        try:
+            connection.thread.start()
+        except RuntimeError:  # no thread to be had
+            self._forget(connection)
+            raise
 
     def _has_room(self, address: str) -> bool:
         with self._lock:
@@ -160,13 +166,16 @@ class MllpServer:
         except Exception:  # the door: no connection may take the others with it
             log.exception("hl7 %s: connection dropped", connection.address)
         finally:
-            with self._lock:
-                self._connections.discard(connection)
-            connection.cut()
-            connection.sock.close()
+            self._forget(connection)
         if connection.late and connection.mid_frame:
             self._door.alert(connection.address, "message too slow")
         self._release()
+
+    def _forget(self, connection: _Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+        connection.cut()
+        connection.sock.close()
 
     def _converse(self, connection: _Connection) -> None:
         deframer = Deframer(connection.sender.limits)

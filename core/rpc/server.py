@@ -5,7 +5,6 @@ A client that does not read, sends rubbish or disappears costs its own two threa
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 from collections.abc import Iterable
@@ -21,15 +20,13 @@ from core.rpc.conversation import Conversation
 from core.rpc.outgoing import Outgoing
 from core.rpc.problems import problem_of
 from core.rpc.verbs import VERBS, Verbs
+from core.unfailing import keep_on
 
 if TYPE_CHECKING:
     from core.services import Services
 
-log = logging.getLogger(__name__)
-
 MAX_CLIENTS = 64
 HELLO_SECONDS = 30.0  # a connection that never says hello is closed; afterwards silence is allowed
-ACCEPT_PAUSE = 0.5  # seconds
 FAREWELL_SECONDS = 2.0  # to read its last answer, for a client that only closed its sending side
 
 
@@ -42,15 +39,17 @@ class RpcServer:
         self._clients: set[_Client] = set()
         self._guard = threading.Lock()
         self._listening: socket.socket | None = None
-        self._pause = threading.Event()
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Raises `Conflict` when somebody already listens there."""
         self._listening = address.listen(self.path)
-        self._pause.clear()
+        self._stopping = threading.Event()
         self._made = address.identity(self.path)
         self._unsubscribe = self._services.events.subscribe(self._fan_out)
-        self._acceptor = threading.Thread(target=self._accept, args=(self._listening,), name="rpc-accept", daemon=True)
+        self._acceptor = threading.Thread(
+            target=self._accept, args=(self._listening, self._stopping), name="rpc-accept", daemon=True
+        )
         self._acceptor.start()
 
     def stop(self) -> None:
@@ -58,7 +57,7 @@ class RpcServer:
         listening, self._listening = self._listening, None
         if listening is None:
             return
-        self._pause.set()
+        self._stopping.set()
         self._unsubscribe()
         with suppress(OSError):
             listening.shutdown(socket.SHUT_RDWR)
@@ -74,30 +73,30 @@ class RpcServer:
         with self._guard:
             return list(self._clients)
 
-    def _accept(self, listening: socket.socket) -> None:
-        while self._listening is listening:
+    def _accept(self, listening: socket.socket, stopping: threading.Event) -> None:
+        def turn() -> None:
+            connection, _address = listening.accept()
             try:
-                connection, _address = listening.accept()
-            except OSError as error:
-                if self._listening is listening:
-                    log.error("rpc: accept: %s", error)
-                    self._pause.wait(ACCEPT_PAUSE)  # no descriptor left: the same call would fail at once again
-                continue
-            self._admit(connection)
+                self._admit(connection)
+            except Exception:
+                connection.close()
+                raise
+
+        keep_on(turn, stopping, lambda what: self._services.devices.attempt("rpc", "", "", what))
+        self._services.release_thread()
 
     def _admit(self, connection: socket.socket) -> None:
         with self._guard:
             full = len(self._clients) >= self._max_clients
             if not full:
                 client = _Client(connection, self._services, self._verbs, self._leave)
+                client.start()
                 self._clients.add(client)
         if full:
             problem = problem_of(OutOfResources(_("Trop de terminaux sont ouverts : en fermer un.")))
             with suppress(OSError):
                 connection.sendall(wire.refusal(None, problem))
             connection.close()
-            return
-        client.start()
 
     def _leave(self, client: _Client) -> None:
         with self._guard:
@@ -125,8 +124,13 @@ class _Client:
         self._writer = threading.Thread(target=self._write, name="rpc-write", daemon=True)
 
     def start(self) -> None:
+        """Raises `RuntimeError` when there is no thread to be had."""
         self._writer.start()
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError:
+            self.outgoing.close()
+            raise
 
     def _read(self) -> None:
         lines = wire.Lines()

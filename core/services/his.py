@@ -59,7 +59,7 @@ class His:
 
     def alert(self, actor: Actor, what: str) -> None:
         """A caller that was refused or spoke nonsense."""
-        self._devices.attempt("hl7", "", actor.origin.rpartition("@")[2] or actor.origin, what)
+        self._devices.attempt("hl7", "", actor.origin.rpartition("@")[2], what)
 
     def messages(self, actor: Actor, limit: int = 100) -> list[MessageLine]:
         require(actor, Role.ADMINISTRATOR)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
-from core.clock import SetClock
+from core.clock import SetClock, SystemClock
 from core.dicom import conformance, dimse, upper_layer
 from core.dicom.handlers import Request, Routes
-from core.dicom.notes import Happened
+from core.dicom.limits import Limits
+from core.dicom.notes import Happened, Note
 from core.dicom.server import DicomServer
 from core.errors import OutOfResources
-from tests.dicom.conftest import Notes, OpenDoor, Shelf, offer
+from tests.dicom.conftest import Notes, OpenDoor, Registry, Shelf, offer
 from tests.dicom.modality import (
     ECHO_CONTEXT,
     Modality,
@@ -23,6 +25,7 @@ from tests.dicom.modality import (
     echo_command,
     request_command,
 )
+from tests.people.descriptors import no_descriptor_left
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STORE_CONTEXT = [(1, conformance.VERIFICATION, [conformance.IMPLICIT_LE]), (3, CT, [conformance.EXPLICIT_LE])]
@@ -420,3 +423,53 @@ def test_data_sent_before_our_acceptance_is_not_lost(door: DicomServer) -> None:
         hasty.send(associate_request() + upper_layer.message(1, echo_command(), None, 0))
         assert hasty.pdu()[0] == upper_layer.ASSOCIATE_AC
         assert hasty.message()[0].status == 0
+
+
+def test_a_port_without_a_descriptor_left_notes_it_once_and_answers_later(door: DicomServer, notes: Notes) -> None:
+    with socket.socket() as sock:
+        with no_descriptor_left():
+            sock.connect(door.address)
+            assert notes.await_one(Happened.FAULT).reason == "EMFILE"
+        with Modality(door.address) as ct:
+            ct.associate()
+            assert ct.echo() == 0
+    assert notes.kinds().count("door-fault") == 1
+
+
+def test_a_note_that_cannot_be_written_does_not_close_the_port(routes: Routes, notes: Notes) -> None:
+    def write(note: Note) -> None:
+        if note.what is Happened.PROBE:
+            raise RuntimeError("nobody expected this")
+        notes.append(note)
+
+    door = DicomServer("YELEN", "127.0.0.1", 0, Registry(), routes, SystemClock(), Limits(tick=0.05), write)
+    door.start()
+    try:
+        with Modality(door.address) as stranger:
+            stranger.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert stranger.is_closed()
+        assert notes.await_one(Happened.FAULT).reason == "RuntimeError"
+        with Modality(door.address) as ct:
+            ct.associate()
+            assert ct.echo() == 0
+    finally:
+        door.stop(2.0)
+
+
+def test_an_association_for_which_there_is_no_thread_costs_no_place(
+    open_door: OpenDoor, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = open_door(associations=1)
+
+    def no_thread(_thread: threading.Thread) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("can't start new thread")
+
+    with Modality(door.address) as unlucky:
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        unlucky.send(associate_request())
+        assert unlucky.is_closed()
+    notes.await_one(Happened.FAULT)
+    with Modality(door.address) as ct:
+        ct.associate()
+        assert ct.echo() == 0

@@ -20,6 +20,7 @@ from core.hl7.sender import Sender
 from core.model.his import InboxState
 from tests import skips
 from tests.hl7.ward import HIS, Caller, Ward, adt, msa
+from tests.people.descriptors import no_descriptor_left
 
 
 def test_a_second_adt_on_the_same_connection_is_acknowledged(ward: Ward, his: Caller) -> None:
@@ -253,3 +254,27 @@ def _until(true: Callable[[], bool]) -> None:
             return
         waiting.wait(0.01)
     raise AssertionError("never happened")
+
+
+def test_a_port_without_a_descriptor_left_says_so_and_takes_the_message_later(ward: Ward) -> None:
+    with socket.socket() as sock:
+        with no_descriptor_left():
+            sock.connect(("127.0.0.1", ward.server.port))
+            assert ward.inbox.alerted.wait(30)
+        assert ward.inbox.alerts == ["door-fault: EMFILE"]
+        sock.sendall(b"\x0b" + adt("A04", "1").encode() + b"\x1c\r")
+        sock.settimeout(30)
+        assert b"MSA|AA|1" in sock.recv(65536)
+
+
+def test_a_fault_while_a_caller_is_let_in_costs_that_caller_alone(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(_address: str) -> Sender | None:
+        monkeypatch.undo()
+        raise RuntimeError("the list of senders cannot be read")
+
+    monkeypatch.setattr(ward.receiver, "admit", fault)
+    assert ward.call().answer() == ""
+    his = ward.call()
+    assert msa(his.ask(adt("A04", "1"))) == ["AA", "1"]
+    his.hang_up()
+    assert ward.inbox.alerts == ["door-fault: RuntimeError"]

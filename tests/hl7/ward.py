@@ -39,6 +39,7 @@ class RememberingInbox:
     messages: list[HisMessage] = field(default_factory=list)
     aside: list[tuple[HisMessage, InboxState, str]] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
+    alerted: threading.Event = field(default_factory=threading.Event)
     outcomes: list[Applied] = field(default_factory=list)
     failure: Exception | None = None
     gate: threading.Event | None = None  # an answer waits for it
@@ -58,6 +59,7 @@ class RememberingInbox:
 
     def alert(self, actor: Actor, what: str) -> None:
         self.alerts.append(what)
+        self.alerted.set()
 
 
 class Ward:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -94,6 +95,16 @@ class Configured:
 
 
 @dataclass
+class Devices:
+    """Strangers and faults that the door told."""
+
+    told: queue.Queue[str] = field(default_factory=queue.Queue)
+
+    def attempt(self, door: str, ae_title: str, address: str, result: str) -> None:
+        self.told.put(f"{door} {result}")
+
+
+@dataclass
 class House:
     """What the door needs of the services. `acts` records who did what; `gate` holds the verb `wait`."""
 
@@ -101,6 +112,7 @@ class House:
     clock: SetClock = field(default_factory=lambda: SetClock(datetime(2027, 1, 12, 8, 42, tzinfo=UTC)))
     people: People = field(default_factory=People)
     events: Events = field(default_factory=Events)
+    devices: Devices = field(default_factory=Devices)
     acts: list[tuple[Actor, str]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 

@@ -20,6 +20,7 @@ from core.rpc import address
 from core.rpc import contract as c
 from core.rpc.client import Client, Link
 from core.rpc.server import RpcServer
+from tests.people.descriptors import no_descriptor_left
 from tests.rpc.small_house import VERBS, House, Refuse, Say, Wait, as_services
 
 PATIENCE = 20.0  # seconds, against hanging only
@@ -386,3 +387,36 @@ def test_the_terminal_too_many_is_told_so_and_comes_in_when_a_place_is_free(hous
         first.client.close()
         second.client.close()
         server.stop()
+
+
+def greeted(connection: socket.socket) -> bool:
+    connection.settimeout(PATIENCE)
+    connection.sendall(b'{"jsonrpc":"2.0","id":1,"method":"hello"}\n')
+    return b'"hospital"' in connection.recv(65_536)
+
+
+def test_a_house_without_a_descriptor_left_says_so_and_lets_the_caller_in_later(
+    door: RpcServer, house: House, path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as caller:
+        with no_descriptor_left():
+            caller.connect(str(path))
+            assert house.devices.told.get(timeout=PATIENCE) == "rpc door-fault: EMFILE"
+        assert greeted(caller)
+
+
+def test_a_caller_that_cannot_be_admitted_does_not_close_the_door(
+    door: RpcServer, house: House, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(_connection: socket.socket) -> int:
+        monkeypatch.undo()
+        raise RuntimeError("nobody expected this")
+
+    monkeypatch.setattr(address, "peer_uid", fault)
+    with socket.socket(socket.AF_UNIX) as unlucky, socket.socket(socket.AF_UNIX) as next_one:
+        unlucky.settimeout(PATIENCE)
+        unlucky.connect(str(path))
+        assert unlucky.recv(1) == b""
+        next_one.connect(str(path))
+        assert greeted(next_one)
+    assert house.devices.told.get(timeout=PATIENCE) == "rpc door-fault: RuntimeError"
