@@ -14,7 +14,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -107,6 +107,12 @@ class Archive:
     def drop(self, stored: StoredFile) -> None:
         """A file that no row will name: the act that wanted it was refused. Only ever called before any ack."""
         (self.data / stored.path).unlink(missing_ok=True)
+
+    def set_damaged_aside(self, path: str) -> None:
+        """A damaged file whose row names a whole one by now: kept beside it, where nothing takes it for an image."""
+        with suppress(OSError):
+            damaged = self.data / path
+            self.disk.rename(damaged, damaged.with_suffix(".damaged"))
 
     def absolute(self, path: str) -> Path:
         return self.data / path

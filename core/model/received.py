@@ -103,6 +103,7 @@ class Sender:
     address: str
     known: bool
     association: str = ""
+    found_again: bool = False  # by a start or a reindex: nobody sends it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +144,4 @@ class StoreOutcome:
     study_id: int | None = None
     step_id: int | None = None
     unreconciled: bool = False
+    damaged: str = ""  # the file of the archive that this object showed to be altered or lost

@@ -80,3 +80,4 @@ class InstanceLine:
     sha256: str
     path: str
     incomplete: bool
+    damaged: bool = False  # its file is known to be altered or lost; the same object sent again heals it

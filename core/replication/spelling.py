@@ -18,7 +18,10 @@ from core.index.tables import DERIVED, REPLICATED, Table
 from core.index.triggers import blob_columns, columns, float_columns, quoted
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
-EMPTY: dict[str, Any] = {"last_image_at": None}  # derived columns of a new row; the others start at 0
+EMPTY: dict[str, Any] = {
+    "last_image_at": None,
+    "damaged_at": None,
+}  # derived columns of a new row; the others start at 0
 
 
 @dataclass(frozen=True, slots=True)

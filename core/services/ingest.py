@@ -7,13 +7,16 @@ counters, audit and events; its commit is the promise behind a C-STORE success.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from core.archive.disk import Buffer
 from core.archive.part10 import file_meta, same_object
-from core.archive.store import PIECE, StoredFile
-from core.errors import OutOfResources
+from core.archive.store import PIECE, StoredFile, pieces_of
+from core.errors import BadMessage, OutOfResources
 from core.i18n import _
 from core.index.rows import insert
 from core.index.tables import Instance, Quarantine
@@ -22,6 +25,7 @@ from core.model.identifiers import is_uid
 from core.model.people import Actor, Role
 from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Stored, StoreOutcome
 from core.services.access import require
+from core.services.damaged import Content, data_set_of, heal, is_whole, mark, promised_meta, refuse_ours
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
@@ -80,23 +84,25 @@ class Ingest:
         outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
         if outcome is not None:
             return outcome
-        known = self._known(header.sop_instance_uid)
-        assert known is not None
-        path, _syntax = known
+        row = Instance.get(Instance.sop_instance_uid == header.sop_instance_uid)
+        archive = self._kit.archive
         try:
-            same = same_object(self._kit.archive.absolute(path), self._kit.archive.absolute(stored.path))
-        except FileNotFoundError:
-            self._take_the_place(arrival, path, stored)
-            return StoreOutcome(Stored.ARCHIVED)
+            same = same_object(archive.absolute(row.path), archive.absolute(stored.path))
+        except (BadMessage, OSError) as fault:
+            same = _says_nothing_of(fault)
         if same:
             return StoreOutcome(Stored.DUPLICATE)
+        whole = is_whole(archive, row)
+        content = data_set_of(archive.absolute(stored.path))
+        if not whole and arrival.transfer_syntax == row.transfer_syntax and promised_meta(archive, row, content):
+            self._take_the_place(arrival, row, stored)
+            return StoreOutcome(Stored.ARCHIVED)
         if not _in_quarantine(stored):
-            self._kit.index.writer.do(
-                lambda unit: self._set_aside(
-                    unit, arrival, Reason.DUPLICATE_CONFLICT, _("retrouvé après une coupure"), stored
-                )
-            )
-        return StoreOutcome(Stored.QUARANTINED, Reason.DUPLICATE_CONFLICT)
+            reason, detail = Reason.DUPLICATE_CONFLICT, _("retrouvé après une coupure")
+            self._kit.index.writer.do(lambda unit: self._set_aside(unit, arrival, reason, detail, stored))
+        return StoreOutcome(
+            Stored.QUARANTINED, Reason.DUPLICATE_CONFLICT, damaged="" if whole else self._mark(arrival, row)
+        )
 
     def _write(self, folder: str, meta: bytes, arrival: Arrival) -> StoredFile:
         if arrival.spooled:
@@ -121,45 +127,78 @@ class Ingest:
     def _again(self, arrival: Arrival, path: str, syntax: str) -> StoreOutcome:
         """The same SOP Instance UID once more: the same bytes are a success, other bytes a conflict.
 
-        When the file of the first arrival has vanished from the disk, a resend puts one in its place.
+        When the file of the first arrival is damaged or has vanished, the same object puts it in its place again.
         """
         try:
             same = self._kit.archive.same_dataset(path, arrival.dataset, arrival.spooled)
-        except FileNotFoundError:
-            return self._put_back(arrival, path)
+        except (BadMessage, OSError) as fault:
+            same = _says_nothing_of(fault)
         if same and syntax == arrival.transfer_syntax:
             return StoreOutcome(Stored.DUPLICATE)
+        row = Instance.get(Instance.sop_instance_uid == arrival.sop_instance_uid)
+        if not is_whole(self._kit.archive, row):
+            if syntax == arrival.transfer_syntax and (meta := self._promised(arrival, row)):
+                return self._put_back(arrival, row, meta)
+            self._mark(arrival, row)
         return self._keep_aside(arrival, Reason.DUPLICATE_CONFLICT, "")
 
-    def _put_back(self, arrival: Arrival, lost: str) -> StoreOutcome:
-        stored = self._write(lost.rpartition("/")[0], _meta_of(arrival), arrival)
+    def _promised(self, arrival: Arrival, row: Any) -> bytes | None:
+        return promised_meta(self._kit.archive, row, _content_of(arrival))
+
+    def _mark(self, arrival: Arrival, row: Any) -> str:
+        """The file of this row is damaged: say so, once. Its path."""
+        self._kit.index.writer.do(lambda unit: mark(unit, _sender_of(arrival), row))
+        return str(row.path)
+
+    def _put_back(self, arrival: Arrival, row: Any, meta: bytes) -> StoreOutcome:
+        stored = self._write(row.path.rpartition("/")[0], meta, arrival)
         with dropped_unless_named(
-            self._kit, stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, arrival.transfer_syntax)
+            self._kit, stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, row.transfer_syntax)
         ):
-            self._take_the_place(arrival, lost, stored)
+            took = self._take_the_place(arrival, row, stored)
+        if not took:  # another association was first
+            self._kit.archive.drop(stored)
         return StoreOutcome(Stored.DUPLICATE)
 
-    def _take_the_place(self, arrival: Arrival, lost: str, stored: StoredFile) -> None:
-        """The row of a file that has vanished names this one from now on."""
+    def _take_the_place(self, arrival: Arrival, row: Any, stored: StoredFile) -> bool:
+        """The row of a file that is damaged or has vanished names this one from now on; the damaged one is kept."""
 
-        def act(unit: Unit) -> None:
-            Instance.update(
-                path=stored.path, size=stored.size, sha256=stored.sha256, transfer_syntax=arrival.transfer_syntax
-            ).where(Instance.sop_instance_uid == arrival.sop_instance_uid, Instance.path == lost).execute()
-            unit.audit(_sender_of(arrival), "put_back", f"instance:{stored.key}", lost=lost)
+        def act(unit: Unit) -> bool:
+            still = (Instance.id == row.id) & (Instance.path == row.path)
+            now = Instance.update(path=stored.path, size=stored.size, sha256=stored.sha256)
+            if not now.where(still).execute():
+                return False
+            heal(unit, _sender_of(arrival), row)
+            unit.audit(_sender_of(arrival), "put_back", f"instance:{row.key}", lost=row.path)
             unit.event("alarm", "archive")
+            return True
 
-        self._kit.index.writer.do(act)
+        took = self._kit.index.writer.do(act)
+        if took:
+            self._kit.archive.set_damaged_aside(row.path)
+        return took
 
     def _keep_aside(self, arrival: Arrival, reason: Reason, detail: str) -> StoreOutcome:
-        """Quarantine. The third copy of the same conflicting bytes adds no file."""
+        """Quarantine. The third copy of the same conflicting bytes adds no file, unless those before are no more."""
         digest = _digest(arrival)
         twin = Quarantine.get_or_none(Quarantine.sha256 == digest, Quarantine.reason == str(reason))
-        if twin is None:
+        if twin is None or not is_whole(self._kit.archive, twin):
             stored = self._write("quarantine", _meta_of(arrival), arrival)
             with dropped_unless_named(self._kit, stored, lambda: _in_quarantine(stored)):
-                self._kit.index.writer.do(lambda unit: self._set_aside(unit, arrival, reason, detail, stored))
+                self._kit.index.writer.do(lambda unit: self._lay_aside(unit, arrival, reason, detail, stored, twin))
         return StoreOutcome(Stored.QUARANTINED, reason, detail)
+
+    def _lay_aside(
+        self, unit: Unit, arrival: Arrival, reason: Reason, detail: str, stored: StoredFile, twin: Any | None
+    ) -> None:
+        """A line of its own, or that of the same bytes whose file is no more."""
+        if twin is None:
+            self._set_aside(unit, arrival, reason, detail, stored)
+            return
+        waits_again = {"settled_at": None, "settled_by": "", "settled_how": ""}
+        Quarantine.update(path=stored.path, **waits_again).where(Quarantine.id == twin.id).execute()
+        unit.audit(_sender_of(arrival), "put_back", f"file:{stored.key}", lost=twin.path)
+        unit.event("alarm", "quarantine")
 
     def _set_aside(self, unit: Unit, arrival: Arrival, reason: Reason, detail: str, stored: StoredFile) -> None:
         insert(
@@ -222,6 +261,25 @@ def _sender_of(arrival: Arrival) -> Actor:
     return Actor.system("dicom", f"dicom {arrival.sender.ae_title}@{arrival.sender.address}")
 
 
+def _says_nothing_of(fault: BadMessage | OSError) -> bool:
+    """A file that cannot be compared is not the same. Raises `OutOfResources` when the fault is not the file's."""
+    if isinstance(fault, OSError):
+        refuse_ours(fault)
+    return False
+
+
+def _content_of(arrival: Arrival) -> Content:
+    def pieces() -> Iterator[Buffer]:
+        if not arrival.spooled:
+            yield from pieces_of(arrival.dataset)
+            return
+        with open(arrival.spooled, "rb") as spool:
+            while piece := spool.read(PIECE):
+                yield piece
+
+    return pieces
+
+
 def _in_quarantine(stored: StoredFile) -> bool:
     return Quarantine.select().where(Quarantine.path == stored.path).exists()
 
@@ -253,10 +311,6 @@ def _meta_of(arrival: Arrival) -> bytes:
 def _digest(arrival: Arrival) -> str:
     """The hash the quarantined file would have."""
     digest = hashlib.sha256(_meta_of(arrival))
-    if arrival.spooled:
-        with open(arrival.spooled, "rb") as spool:
-            while piece := spool.read(PIECE):
-                digest.update(piece)
-    else:
-        digest.update(arrival.dataset)
+    for piece in _content_of(arrival)():
+        digest.update(piece)
     return digest.hexdigest()

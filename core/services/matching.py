@@ -56,8 +56,14 @@ def find_place(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sende
         return _on_step(kit, header, step)
     doubt = incoherence(header)
     if doubt or not sender.known:
-        return Place(Match.UNRECONCILED, None, None, doubt or _("machine inconnue : %s") % sender.ae_title)
+        return Place(Match.UNRECONCILED, None, None, doubt or _stranger(sender))
     return _unscheduled(unit, kit, actor, header, sender)
+
+
+def _stranger(sender: Sender) -> str:
+    if sender.found_again:
+        return _("image retrouvée sur le disque, machine à vérifier : %s") % (sender.ae_title or "-")
+    return _("machine inconnue : %s") % sender.ae_title
 
 
 def step_of(header: ReceivedHeader) -> Any | None:

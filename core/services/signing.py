@@ -15,6 +15,7 @@ from core.model.people import Actor
 from core.model.report import Discordance, ReportText, SeriesViewed, SignerView, VersionState, VersionType
 from core.model.step import Flag
 from core.model.study import Match
+from core.services.damaged import damaged_images
 from core.services.steps import step_row
 
 
@@ -27,6 +28,7 @@ def signer_view(actor: Actor, step_id: int, text: ReportText) -> SignerView:
     unseen = tuple(k for k, seen in late if not seen)
     doubtful = str(Flag.IDENTITY_DOUBTFUL) in row.flags or any(s.match == str(Match.UNRECONCILED) for s in studies)
     missing = row.expected_images is not None and received < row.expected_images
+    missing = missing or bool(damaged_images([s.id for s in studies]))
     preliminary = (
         VersionRow.select()
         .where(VersionRow.step == step_id, VersionRow.type == str(VersionType.PRELIMINARY))

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from core.archive.part10 import META_CAP, read_file_meta
 from core.archive.store import StoredFile
-from core.errors import BadMessage, OutOfResources
+from core.errors import OutOfResources, YelenError
 from core.i18n import _, plural
-from core.index.tables import Instance, PrintJob, Quarantine, Series, Study
+from core.index.rows import find
+from core.index.tables import Device, Instance, PrintJob, Quarantine, Series, Study
 from core.index.writer import Unit
+from core.model.device import ae_key
 from core.model.people import Actor
 from core.model.received import Arrival, Reason, Sender, Stored
 from core.services.ingest import Ingest
@@ -45,6 +47,7 @@ class Recovery:
     unqueued: int = 0
     unfinished: bool = False
     unreadable: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -52,6 +55,7 @@ class Recovery:
         if self.unfinished:
             said.append(_("disque plein : la reprise finira au prochain démarrage"))
         said += _some(_("fichier illisible, laissé en place : %s"), self.unreadable)
+        said += _some(_("ALERTE, fichier abîmé, demander un renvoi à sa machine : %s"), self.damaged)
         said += _some(_("ALERTE, fichier absent : %s"), self.missing)
         return said
 
@@ -98,6 +102,7 @@ def recover(kit: Kit, ingest: Ingest, read_header: ReadHeader | None) -> Recover
 def _reconcile(kit: Kit, ingest: Ingest, read_header: ReadHeader | None, touched: list[str], found: Recovery) -> None:
     """Files and rows of the touched folders agree afterwards."""
     _adopt_quarantine(kit, kit.archive.files_in("quarantine") if "quarantine" in touched else [], found)
+    found.missing += _vanished_from_quarantine(kit)
     studies = iter(folder for folder in touched if folder != "quarantine")
     while some := list(islice(studies, FOLDERS_A_QUERY)):
         lying = {path for folder in some for path in kit.archive.files_in(folder)}
@@ -139,11 +144,17 @@ def _adopt(
             continue
         try:
             arrival, stored = arrival_of(kit.archive.absolute(path), path, read_header)
-        except (BadMessage, OSError) as fault:
+            arrival = replace(arrival, sender=_sender(kit, arrival.sender.ae_title, proven=copies_go))
+            outcome = ingest.adopt(arrival, stored)
+        except OutOfResources:
+            raise
+        except (YelenError, OSError) as fault:  # one file stops no start: it stays where it is, with its line
             log.warning("reindex: %s: %s", path, fault)
             found.unreadable.append(path)
             continue
-        match ingest.adopt(arrival, stored).what:
+        if outcome.damaged:
+            found.damaged.append(outcome.damaged)
+        match outcome.what:
             case Stored.ARCHIVED:
                 found.adopted += 1
             case Stored.QUARANTINED:
@@ -158,9 +169,20 @@ def arrival_of(file: Path, path: str, read_header: ReadHeader) -> tuple[Arrival,
     head, size, sha256 = _read(file)
     meta = read_file_meta(head)
     header = read_header(memoryview(head)[meta.dataset_offset :], meta.transfer_syntax, size - meta.dataset_offset)
-    sender = Sender(meta.source_ae, "", True)
+    sender = Sender(meta.source_ae, "", False, found_again=True)
     arrival = Arrival(sender, header.sop_class_uid, header.sop_instance_uid, meta.transfer_syntax, b"", header)
     return arrival, StoredFile(file.stem, path, size, sha256)
+
+
+def _sender(kit: Kit, ae_title: str, proven: bool) -> Sender:
+    """Who laid down a file that has no row. proven: its folder is in the journal of what this box was writing.
+
+    With that, and at a site whose door lets no undeclared caller write into the archive, the title of a declared
+    machine in the file meta is that machine's. Otherwise a person says whose image it is.
+    """
+    device = find(Device, key=ae_key(ae_title)) if proven else None
+    known = device is not None and device.active and kit.config.dicom.unknown_callers != "accept"
+    return Sender(ae_title, "", known, found_again=True)
 
 
 def _read(file: Path) -> tuple[bytes, int, str]:
@@ -179,7 +201,12 @@ def _adopt_quarantine(kit: Kit, files: Iterable[str], found: Recovery) -> None:
     for path in files:
         if Quarantine.select().where(Quarantine.path == path).exists():
             continue
-        _head, size, sha256 = _read(kit.archive.absolute(path))
+        try:
+            _head, size, sha256 = _read(kit.archive.absolute(path))
+        except OSError as fault:
+            log.warning("quarantine: %s: %s", path, fault)
+            found.unreadable.append(path)
+            continue
 
         def act(unit: Unit, path: str = path, size: int = size, sha256: str = sha256) -> None:
             Quarantine.create(
@@ -194,6 +221,12 @@ def _adopt_quarantine(kit: Kit, files: Iterable[str], found: Recovery) -> None:
 
         kit.index.writer.do(act)
         found.adopted += 1
+
+
+def _vanished_from_quarantine(kit: Kit) -> list[str]:
+    """What waits for a person without being there any more."""
+    waiting = _paths(Quarantine.select(Quarantine.path).where(Quarantine.settled_at.is_null()))
+    return sorted(path for path in waiting if not kit.archive.absolute(path).exists())
 
 
 def _forget_unqueued(kit: Kit, found: Recovery) -> None:

@@ -62,4 +62,5 @@ def instance_line(row: Any, archive: Archive) -> InstanceLine:
         sha256=row.sha256,
         path=str(archive.absolute(row.path)),
         incomplete=row.incomplete,
+        damaged=row.damaged_at is not None,
     )

@@ -10,7 +10,7 @@ from core.dicom import conformance, dimse
 from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.server import DicomServer
 from core.errors import Conflict
-from core.index.tables import CallerAttempt, Instance, Quarantine, Study
+from core.index.tables import CallerAttempt, Instance, Quarantine, Study, Task
 from core.model.study import Match
 from core.services import ingest
 from tests.dicom.dataset import CT, ct, ct_elements, dataset, nested
@@ -68,6 +68,22 @@ def test_the_same_object_twice_is_stored_once(department: Department, department
         assert ct1.store(ct()) == 0
         assert ct1.store(ct()) == 0
     assert len(files(department)) == 1
+
+
+def test_the_same_object_again_heals_a_file_that_the_disk_has_altered(
+    department: Department, department_door: DicomServer
+) -> None:
+    with Scanner(department_door) as ct1:
+        assert ct1.store(ct()) == 0
+        [damaged] = files(department)
+        whole = damaged.read_bytes()
+        damaged.write_bytes(whole[:-4] + b"\7\7\7\7")
+        assert ct1.store(ct(pixels=b"\1" * 16)) == 0x0111
+        assert Task.get(Task.kind == "damaged").done_at is None
+        assert ct1.store(ct()) == 0
+    [healed] = files(department)
+    assert healed.read_bytes() == whole
+    assert Task.get(Task.kind == "damaged").done_at is not None
 
 
 def test_other_bytes_under_the_same_uid_are_a_conflict(

@@ -372,6 +372,7 @@ CREATE TABLE "instance" (
   "calling_ae" TEXT NOT NULL,
   "address" TEXT NOT NULL,
   "received_at" TEXT NOT NULL,
+  "damaged_at" TEXT,
   FOREIGN KEY ("series_id") REFERENCES "series" ("id")
 );
 CREATE UNIQUE INDEX "instance_key" ON "instance" ("key");

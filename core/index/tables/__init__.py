@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from core.index.tables.base import Table, database
 from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState
-from core.index.tables.images import SERIES_DERIVED, STUDY_DERIVED, Instance, Quarantine, Series, Study
+from core.index.tables.images import (
+    INSTANCE_DERIVED,
+    SERIES_DERIVED,
+    STUDY_DERIVED,
+    Instance,
+    Quarantine,
+    Series,
+    Study,
+)
 from core.index.tables.messages import Idempotency, Inbox, Outbox, PrintJob, Task
 from core.index.tables.orders import (
     ImagingServiceRequest,
@@ -139,8 +147,12 @@ LOCAL: tuple[type[Table], ...] = (
 
 ALL = REPLICATED + LOCAL
 
-DERIVED: dict[str, frozenset[str]] = {"study": STUDY_DERIVED, "series": SERIES_DERIVED}
-"""Columns that each building computes from its own instance rows."""
+DERIVED: dict[str, frozenset[str]] = {
+    "study": STUDY_DERIVED,
+    "series": SERIES_DERIVED,
+    "instance": INSTANCE_DERIVED,
+}
+"""Columns that each building computes from its own instance rows and files."""
 
 APPEND_ONLY = (StepHistory, Audit)
 """Tables whose rows nobody may change or delete, by trigger."""

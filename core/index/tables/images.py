@@ -106,6 +106,7 @@ class Instance(Table):
     calling_ae = TextField(default="")
     address = TextField(default="")
     received_at = MomentField()
+    damaged_at = MomentField(null=True)  # since when its file here is known to be altered or lost
 
     class Meta:
         indexes = ((("series", "number"), False),)
@@ -131,3 +132,4 @@ class Quarantine(Table):
 
 STUDY_DERIVED = frozenset({"last_image_at", "series", "instances", "bytes"})
 SERIES_DERIVED = frozenset({"instances"})
+INSTANCE_DERIVED = frozenset({"damaged_at"})
