@@ -55,6 +55,37 @@ def _given_names_differ(sent: str, known: Demographics) -> bool:
     return not theirs or not ours or theirs.isdisjoint(ours)
 
 
+def spelled_identity(header: ReceivedHeader) -> str:
+    """What an object says of its patient beside the number, in one text that is compared as it stands."""
+    said = (header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id)
+    return "|".join((*said, *sorted(header.conflicting)))
+
+
+def another_identity(header: ReceivedHeader, name: str, birth_date: str, sex: str, issuer: str) -> str:
+    """Why an image is not of the patient of the study's first image, in French; "" when only the spelling differs.
+
+    Stricter than `contradiction`: one machine takes the images of a study from one worklist line, and siblings share
+    a family name. What is empty on either side says nothing.
+    """
+    if header.conflicting:
+        return incoherence(header)
+    if header.issuer_of_patient_id and issuer and header.issuer_of_patient_id != issuer:
+        return _("autre établissement pour le même numéro : « %s »") % header.issuer_of_patient_id
+    ours, theirs = _sounds(name), _sounds(header.patient_name)
+    if ours and theirs and not (ours <= theirs or theirs <= ours):
+        return _("autre nom dans la même étude : « %s »") % header.patient_name.replace("^", " ").strip()
+    born, first = from_dicom(header.patient_birth_date), from_dicom(birth_date)
+    if born.contradicts(first):
+        return _("autre naissance dans la même étude : %s") % born.shown()
+    if {header.patient_sex, sex} == {"F", "M"}:
+        return _("autre sexe dans la même étude")
+    return ""
+
+
+def _sounds(name: str) -> set[str]:
+    return set(phonetic_key(" ".join(split_person_name(name))).split())
+
+
 def incoherence(header: ReceivedHeader) -> str:
     """Why an identity is not coherent in itself, in French; "" when id and name are present and single."""
     if header.conflicting:

@@ -18,6 +18,7 @@ from core.model.people import Actor, Role
 from core.model.received import Arrival, ReceivedHeader, Stored, StoreOutcome
 from core.model.step import Flag, ReportStatus, StepEvent, StepStatus
 from core.model.study import Match
+from core.services.doubts import ask_whose, note_other_identity
 from core.services.kit import Kit
 from core.services.matching import Place, find_place
 from core.services.patients import show_identity
@@ -33,13 +34,18 @@ def insert_image(
     """Study, series and instance rows, counters, and what the first image does to the exam."""
     now = stamp(unit.now)
     row = unit.sql(
-        "SELECT s.id, s.step_id, s.match, s.modalities, p.status, p.report_status FROM study s "
+        "SELECT s.id, s.step_id, s.match, s.modalities, p.status, p.report_status, s.sent_name, s.sent_birth_date, "
+        "s.sent_sex, s.sent_issuer, s.also_sent FROM study s "
         "LEFT JOIN step p ON p.id = s.step_id WHERE s.study_instance_uid = ? AND s.sent_id = ?",
         (header.study_instance_uid, header.patient_id),
     ).fetchone()
     if row is None:
         row = _new_study(unit, kit, actor, arrival, header, stored)
-    study_id, step_id, match, modalities, status, report = row
+    study_id, step_id, match, modalities, status, report, name, birth_date, sex, issuer, also_sent = row
+    said = (header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id)
+    spelled_otherwise = said != (name, birth_date, sex, issuer) or bool(header.conflicting)
+    if spelled_otherwise and note_other_identity(unit, actor, study_id, header, also_sent):
+        match = str(Match.UNRECONCILED)
     series_id = _series(unit, study_id, header)
     unit.sql(
         "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
@@ -160,6 +166,7 @@ def _new_study(
         f'["{header.modality}"]',
         step.status if step else None,
         step.report_status if step else None,
+        *(header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id, "[]"),
     )
 
 
@@ -195,16 +202,7 @@ def _add_modality(study_id: int, modality: str) -> None:
 
 def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
     if place.match is Match.UNRECONCILED:
-        insert(
-            Task,
-            kind="reconcile",
-            study_id=study.id,
-            role=str(Role.TECHNOLOGIST),
-            text=_("Images à rapprocher : %s (%s)") % (study.sent_name.replace("^", " "), place.why),
-            created_at=unit.now,
-        )
-        unit.audit(actor, "unreconciled", f"study:{study.id}", why=place.why)
-        unit.event("alarm", "unreconciled")
+        ask_whose(unit, actor, study, place.why)
         if place.suspect is not None:
             flag(unit, place.suspect, Flag.IDENTITY_DOUBTFUL)
     elif place.patient is not None:

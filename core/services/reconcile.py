@@ -14,6 +14,7 @@ from core.model.people import Actor, Role
 from core.model.step import Flag, StepEvent
 from core.model.study import Match, StudyLine
 from core.services.access import DEPARTMENT, require
+from core.services.doubts import answered
 from core.services.image_rows import WAITING
 from core.services.kit import Kit
 from core.services.patients import show_identity
@@ -43,12 +44,16 @@ class Reconciliation:
         def act(unit: Unit) -> None:
             study, step = _study_row(study_id), step_row(step_id)
             before = (study.step_id, study.patient_id, study.match)
-            for concerned in {study.step_id, step.id} - {None}:
+            stays = study.step_id == step.id  # the doubt is lifted, nothing moves
+            for concerned in set() if stays else {study.step_id, step.id} - {None}:
                 _refuse_when_being_read(concerned)
             former = step_row(study.step_id) if study.step_id else None
-            Study.update(
-                patient=step.patient_id, step=step.id, suspect_step_id=None, match=str(Match.MATCHED), why=""
-            ).where(Study.id == study.id).execute()
+            unordered = stays and str(Flag.UNSCHEDULED) in step.flags
+            match = Match.UNSCHEDULED if unordered else Match.MATCHED
+            Study.update(patient=step.patient_id, step=step.id, suspect_step_id=None, match=str(match), why="").where(
+                Study.id == study.id
+            ).execute()
+            answered(unit, actor, study.id)
             show_identity(PatientRow.get_by_id(step.patient_id))
             _image_starts(unit, actor, step, f"attach:{study.id}")
             if former is not None and former.id != step.id:
@@ -71,7 +76,10 @@ class Reconciliation:
 
         def act(unit: Unit) -> None:
             study = _study_row(study_id)
+            if study.step_id:
+                _take_off(unit, actor, study, reason)
             Study.update(suspect_step_id=None).where(Study.id == study.id).execute()
+            answered(unit, actor, study.id)
             unit.audit(actor, "dismiss_study", f"study:{study.id}", step=study.suspect_step_id, reason=reason)
             unit.event(f"study:{study.id}", study.id)
             _settle_doubt(unit, study.suspect_step_id)
@@ -88,24 +96,31 @@ class Reconciliation:
 
         def act(unit: Unit) -> None:
             study = _study_row(study_id)
-            if study.step_id:
-                _refuse_when_being_read(study.step_id)
-            Study.update(
-                patient=None,
-                step=None,
-                match=str(Match.UNRECONCILED),
-                why=_("détaché : %s") % reason,
-                number=study.sent_id,
-                name=study.sent_name,
-                name_key=search_key(study.sent_name),
-            ).where(Study.id == study.id).execute()
+            _take_off(unit, actor, study, reason)
             unit.audit(actor, "detach_study", f"study:{study.id}", study.patient_id, step=study.step_id, reason=reason)
             unit.event(f"study:{study.id}", study.id)
-            if study.step_id:
-                _left(unit, actor, step_row(study.step_id), reason)
+            _settle_doubt(unit, study.suspect_step_id)
 
         self._kit.act(actor, "detach", act)
         return study_line(_study_row(study_id))
+
+
+def _take_off(unit: Unit, actor: Actor, study: Any, reason: str) -> None:
+    """A study leaves its exam and its child: from now on it shows what its images say."""
+    if study.step_id:
+        _refuse_when_being_read(study.step_id)
+    Study.update(
+        patient=None,
+        step=None,
+        suspect_step_id=None,
+        match=str(Match.UNRECONCILED),
+        why=_("détaché : %s") % reason,
+        number=study.sent_id,
+        name=study.sent_name,
+        name_key=search_key(study.sent_name),
+    ).where(Study.id == study.id).execute()
+    if study.step_id:
+        _left(unit, actor, step_row(study.step_id), reason)
 
 
 def _image_starts(unit: Unit, actor: Actor, row: Any, cause: str) -> None:

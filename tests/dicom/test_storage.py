@@ -283,3 +283,14 @@ def test_two_associations_with_one_uid_store_it_once(department: Department, dep
         assert [scanner.message()[0].status for scanner in (one, two)] == [0, 0]
     assert len(files(department)) == 1
     assert Instance.select().count() == 1
+
+
+def test_another_name_later_in_the_study_is_received_and_doubted(
+    department: Department, department_door: DicomServer
+) -> None:
+    with Scanner(department_door) as ct1:
+        assert ct1.store(ct()) == 0
+        assert ct1.store(ct(sop_instance="1.2.9", name="ZONGO^Issa"), "1.2.9") == 0
+    assert Instance.select().count() == 2
+    study = Study.get()
+    assert (study.match, study.also_sent[0].split("|")[0]) == (str(Match.UNRECONCILED), "ZONGO^Issa")

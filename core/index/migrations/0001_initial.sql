@@ -289,6 +289,7 @@ CREATE TABLE "study" (
   "sent_name" TEXT NOT NULL,
   "sent_birth_date" TEXT NOT NULL,
   "sent_sex" TEXT NOT NULL,
+  "also_sent" TEXT NOT NULL,
   "sent_age" TEXT NOT NULL,
   "sent_weight" REAL,
   "patient_id" INTEGER,

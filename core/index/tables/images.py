@@ -20,6 +20,7 @@ class Study(Table):
     sent_name = TextField(default="")
     sent_birth_date = TextField(default="")
     sent_sex = TextField(default="")
+    also_sent = ListField(default=())  # other spellings of the patient that came under the same number
     sent_age = TextField(default="")  # AS, at the exam
     sent_weight = FloatField(null=True)  # kg
     patient_id: int | None

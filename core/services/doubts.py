@@ -1,0 +1,67 @@
+"""Doubts about whose images these are: the overlay, the exam's flag, one task. Everything runs inside one act."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.i18n import _
+from core.index.rows import insert
+from core.index.tables import Study, Task
+from core.index.writer import Unit
+from core.model.people import Actor, Role
+from core.model.received import ReceivedHeader
+from core.model.reconciliation import another_identity, spelled_identity
+from core.model.step import Flag
+from core.model.study import Match
+from core.services.steps import flag, step_row
+
+RECONCILE = "reconcile"
+
+
+def ask_whose(unit: Unit, actor: Actor, study: Any, why: str) -> None:
+    """One open task for a study, however often it is doubted."""
+    asked = Task.select().where(Task.study_id == study.id, Task.kind == RECONCILE, Task.done_at.is_null()).exists()
+    if not asked:
+        insert(
+            Task,
+            kind=RECONCILE,
+            study_id=study.id,
+            role=str(Role.TECHNOLOGIST),
+            text=_("Images à rapprocher : %s (%s)") % (study.sent_name.replace("^", " "), why),
+            created_at=unit.now,
+        )
+    unit.audit(actor, "unreconciled", f"study:{study.id}", why=why)
+    unit.event("alarm", "unreconciled")
+
+
+def answered(unit: Unit, actor: Actor, study_id: int) -> None:
+    """A person has decided: the task of this study is done."""
+    Task.update(done_at=unit.now, done_by=actor.name).where(
+        Task.study_id == study_id, Task.kind == RECONCILE, Task.done_at.is_null()
+    ).execute()
+
+
+def note_other_identity(unit: Unit, actor: Actor, study_id: int, header: ReceivedHeader, seen: str) -> bool:
+    """A further image of a study spells its patient otherwise than the first. Whether the study is now in doubt.
+
+    seen: spellings already judged, as JSON: each is judged and written once a study, not once an image.
+    """
+    spelled = spelled_identity(header)
+    if spelled in json.loads(seen):
+        return False
+    study = Study.get_by_id(study_id)
+    columns: dict[str, Any] = {"also_sent": (*study.also_sent, spelled)}
+    why = another_identity(header, study.sent_name, study.sent_birth_date, study.sent_sex, study.sent_issuer)
+    trusted = study.match != str(Match.UNRECONCILED)
+    if why and trusted:
+        columns |= {"match": str(Match.UNRECONCILED), "why": why, "suspect_step_id": study.step_id}
+    elif why:
+        columns["why"] = f"{study.why} ; {why}"
+    Study.update(**columns).where(Study.id == study_id).execute()
+    if not (why and trusted):
+        return False
+    ask_whose(unit, actor, study, why)
+    if study.step_id:
+        flag(unit, step_row(study.step_id), Flag.IDENTITY_DOUBTFUL)
+    return True
