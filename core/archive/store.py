@@ -14,6 +14,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -25,8 +26,9 @@ from core.clock import Clock
 from core.errors import OutOfResources
 from core.i18n import _
 
-TOUCHED_LINES = 10_000
+PAGE = 900.0  # seconds
 PIECE = 1 << 20
+SMALL = 64 << 10  # bytes that are hashed sooner than another thread wakes up
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class Archive:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: set[str] = set()
-        self._touched_lines = 0
+        self._page_since = clock.monotonic()
+        self._settled = False
+        self._hashing = ThreadPoolExecutor(4, "hash")
         self._free: tuple[float, float] = (-10.0, 100.0)
         for name in ("archive", "quarantine", "spool", "cache", "paper"):
             ensure_folder(self.disk, data / name)
@@ -97,12 +101,16 @@ class Archive:
     def _publish(self, folder: str, suffix: str, buffers: list[Buffer]) -> StoredFile:
         key = self.new_key()
         path = f"{folder}/{key}{suffix}"
-        publish(self.disk, self.data / path, buffers)
-        digest, size = hashlib.sha256(), 0
-        for buffer in buffers:
-            digest.update(buffer)
-            size += len(buffer)
-        return StoredFile(key, path, size, digest.hexdigest())
+        size = sum(len(buffer) for buffer in buffers)
+        if size <= SMALL:
+            publish(self.disk, self.data / path, buffers)
+            return StoredFile(key, path, size, _sha256(buffers))
+        digest = self._hashing.submit(_sha256, buffers)  # while the disk works
+        try:
+            publish(self.disk, self.data / path, buffers)
+        finally:
+            wait((digest,))  # the buffers are the caller's again
+        return StoredFile(key, path, size, digest.result())
 
     def drop(self, stored: StoredFile) -> None:
         """A file that no row will name: the act that wanted it was refused. Only ever called before any ack."""
@@ -142,43 +150,56 @@ class Archive:
     # After a cut
 
     def _touch(self, folder: str) -> None:
-        """Note durably, once a start, that files may appear in this folder, so that a start looks there."""
-        if folder in self._known:
+        """The folder exists; the day it belongs to is durably noted, so that a start looks there.
+
+        Notes are kept on two pages of `PAGE` seconds: what is older has its rows or its refusal.
+        """
+        ensure_folder(self.disk, self.data / folder)
+        noted = _noted_as(folder)
+        if noted in self._known and self._clock.monotonic() - self._page_since < PAGE:
             return
         with self._lock:
-            if folder in self._known:
-                return
-            ensure_folder(self.disk, self.data / folder)
-            self._note(folder)
-            self._known.add(folder)
+            if self._clock.monotonic() - self._page_since >= PAGE:
+                self._turn_the_page()
+            if noted not in self._known:
+                self._note(noted)
+                self._known.add(noted)
+
+    def _turn_the_page(self) -> None:
+        page = self.data / "spool" / "touched"
+        if self._settled and page.exists():  # else the notes of an earlier run are still needed
+            os.replace(page, page.with_suffix(".old"))
+        self._known.clear()
+        self._page_since = self._clock.monotonic()
 
     def _note(self, folder: str) -> None:
         path = self.data / "spool" / "touched"
-        if self._touched_lines >= TOUCHED_LINES:
-            os.replace(path, path.with_suffix(".old"))
-            self._touched_lines = 0
-            self._known.clear()
         fresh = not path.exists()
         self.disk.append(path, folder.encode() + b"\n")
         if fresh:
             self.disk.sync_folder(path.parent)
-        self._touched_lines += 1
 
     def touched(self) -> list[str]:
-        """The folders where a file may have been written since the last settled start."""
+        """The folders where a file may lie that has no row yet: those of the days noted before the last stop."""
         found: dict[str, None] = {}
         for name in ("touched.old", "touched"):
             path = self.data / "spool" / name
             if path.exists():
-                found |= dict.fromkeys(path.read_text("utf-8").split())
+                for noted in path.read_text("utf-8").split():
+                    found |= dict.fromkeys(self._folders_of(noted))
         return list(found)
+
+    def _folders_of(self, noted: str) -> list[str]:
+        if not noted.startswith("archive/") or not (self.data / noted).is_dir():
+            return [noted]
+        return sorted(f"{noted}/{entry.name}" for entry in os.scandir(self.data / noted) if entry.is_dir())
 
     def settled(self) -> None:
         """Every touched folder has been reconciled with the index."""
         for name in ("touched.old", "touched"):
             (self.data / "spool" / name).unlink(missing_ok=True)
         self._known.clear()
-        self._touched_lines = 0
+        self._settled = True
 
     def sweep(self) -> int:
         """Remove the `.part` files of a cut and whatever lies in the spool; how many there were."""
@@ -202,6 +223,18 @@ class Archive:
             if path.parent.name == ".part":  # rsync keeps there what a cut transfer left
                 continue
             yield str(path.relative_to(self.data))
+
+
+def _noted_as(folder: str) -> str:
+    """A study's folder is noted as its day: a new study costs no note."""
+    return folder.rpartition("/")[0] if folder.startswith("archive/") else folder
+
+
+def _sha256(buffers: list[Buffer]) -> str:
+    digest = hashlib.sha256()
+    for buffer in buffers:
+        digest.update(buffer)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def insert(table: type[Row], **columns: Any) -> Row:
     row = table(**columns)
     sql, fields = _insertion(table)
     held = row.__data__
-    cursor = database.execute_sql(sql, [field.db_value(held.get(name)) for name, field in fields])
+    cursor = database.connection().execute(sql, [field.db_value(held.get(name)) for name, field in fields])
     key = table._meta.primary_key
     if table._meta.auto_increment and isinstance(key, Field):
         held[key.name] = cursor.lastrowid
@@ -32,7 +32,7 @@ def find(table: type[Row], **equals: Any) -> Row | None:
     names = tuple(equals)
     sql, fields = _selection(table, names)
     values = [table._meta.fields[name].db_value(equals[name]) for name in names]
-    found = database.execute_sql(sql, values).fetchone()
+    found = database.connection().execute(sql, values).fetchone()
     if found is None:
         return None
     return table(**{name: field.python_value(value) for (name, field), value in zip(fields, found, strict=True)})

@@ -20,6 +20,22 @@ SCHEMA_VERSION = 1
 
 _PRIMARY = "(SELECT role FROM node LIMIT 1) = 'primary'"
 
+# The derived columns of study and series; the second building counts its own rows (core.replication.counters).
+_COUNTERS = (
+    (
+        "count_instance_insert",
+        "AFTER INSERT ON instance",
+        "UPDATE series SET instances = instances + 1 WHERE id = NEW.series_id; "
+        "UPDATE study SET instances = instances + 1, bytes = bytes + NEW.size, last_image_at = NEW.received_at "
+        "WHERE id = (SELECT study_id FROM series WHERE id = NEW.series_id);",
+    ),
+    (
+        "count_series_insert",
+        "AFTER INSERT ON series",
+        "UPDATE study SET series = series + 1 WHERE id = NEW.study_id;",
+    ),
+)
+
 
 def columns(table: type[Table]) -> list[str]:
     """The column names of a replicated table that its row image carries, in table order."""
@@ -106,6 +122,7 @@ def statements() -> list[str]:
             f"CREATE TRIGGER journal_{name}_delete AFTER DELETE ON {quoted(name)} WHEN {_PRIMARY} "
             f"BEGIN {_journal(table, 'OLD', 'del')} END",
         ]
+    made += [f"CREATE TRIGGER {name} {when} WHEN {_PRIMARY} BEGIN {what} END" for name, when, what in _COUNTERS]
     for table in APPEND_ONLY:
         name = table._meta.table_name
         for verb in ("UPDATE", "DELETE"):

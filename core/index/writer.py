@@ -11,7 +11,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,14 +45,13 @@ class Unit:
     """What an act may use beside the tables: the time, the audit, events, and what to do once it is durable."""
 
     now: datetime
-    _db: IndexDatabase
+    _connection: sqlite3.Connection
     _audit: AuditChain
     changes: dict[tuple[str, str], None] = field(default_factory=dict)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
 
     def sql(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        cursor: sqlite3.Cursor = self._db.execute_sql(statement, values)
-        return cursor
+        return self._connection.execute(statement, values)
 
     def audit(
         self, actor: Actor, action: str, what: str, patient_id: int | None = None, outcome: str = "ok", **detail: Any
@@ -194,44 +193,52 @@ class Writer:
 
     def _attempt(self, batch: list[_Queued]) -> tuple[list[Callable[[], None]], list[Change]]:
         """Run every act under its savepoint and commit. Raises when SQLite dropped the whole transaction."""
-        self._db.execute_sql("BEGIN IMMEDIATE")
+        connection = self._db.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        alone = len(batch) == 1  # then the transaction itself is its savepoint
         done: list[Callable[[], None]] = []
         changes: dict[tuple[str, str], None] = {}
         for queued in batch:
-            unit = Unit(self._clock.now(), self._db, self._audit)
+            unit = Unit(self._clock.now(), connection, self._audit)
             head = self._audit.head
-            self._db.execute_sql("SAVEPOINT act")
+            if not alone:
+                connection.execute("SAVEPOINT act")
             try:
                 result = queued.act(unit)
             except Exception as fault:
-                if not self._db.connection().in_transaction:
+                if not connection.in_transaction:
                     raise  # SQLite has already rolled everything back
-                self._db.execute_sql("ROLLBACK TO act")
-                self._db.execute_sql("RELEASE act")
+                connection.execute("ROLLBACK" if alone else "ROLLBACK TO act")
+                if not alone:
+                    connection.execute("RELEASE act")
                 self._audit.head = head
                 if isinstance(fault, (sqlite3.Error, peewee.PeeweeException)) and _is_resource(fault):
                     raise
                 done.append(lambda q=queued, f=fault: q.future.set_exception(_translated(f)))  # type: ignore[misc]
                 continue
-            self._db.execute_sql("RELEASE act")
+            if not alone:
+                connection.execute("RELEASE act")
             changes |= unit.changes
             for afterwards in unit.afterwards:
                 done.append(lambda a=afterwards: _quietly(a))  # type: ignore[misc]
             done.append(lambda q=queued, r=result: q.future.set_result(r))  # type: ignore[misc]
-        rows = self._write_events(list(changes))
-        self._db.execute_sql("COMMIT")
+        rows = _write_events(connection, changes)
+        if connection.in_transaction:
+            connection.execute("COMMIT")
         return done, rows
-
-    def _write_events(self, changes: list[tuple[str, str]]) -> list[Change]:
-        rows = []
-        for topic, key in changes:
-            cursor = self._db.execute_sql("INSERT INTO event (topic, key) VALUES (?, ?)", (topic, key))
-            rows.append(Change(cursor.lastrowid or 0, topic, key))
-        return rows
 
     def _rollback(self) -> None:
         if self._db.connection().in_transaction:
             self._db.execute_sql("ROLLBACK")
+
+
+def _write_events(connection: sqlite3.Connection, changes: Iterable[tuple[str, str]]) -> list[Change]:
+    written = [value for change in changes for value in change]
+    if not written:
+        return []
+    marks = ",".join(["(?,?)"] * (len(written) // 2))
+    rows = connection.execute(f"INSERT INTO event (topic, key) VALUES {marks} RETURNING id, topic, key", written)
+    return [Change(*row) for row in rows.fetchall()]
 
 
 def _quietly(act: Callable[[], None]) -> None:

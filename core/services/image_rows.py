@@ -28,30 +28,37 @@ BULK = frozenset({"CT", "MR", "PT", "US", "XA", "RF", "NM"})
 WAITING = (StepStatus.REQUESTED, StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.NO_SHOW)
 
 
+LOOK_UP = (
+    "SELECT r.id, s.id, s.step_id, s.match, s.modalities, p.status, p.report_status, s.sent_name, s.sent_birth_date, "
+    "s.sent_sex, s.sent_issuer, s.also_sent FROM study s LEFT JOIN step p ON p.id = s.step_id "
+    "LEFT JOIN series r ON r.study_id = s.id AND r.series_instance_uid = ? "
+    "WHERE s.study_instance_uid = ? AND s.sent_id = ?"
+)
+INSERT_INSTANCE = (
+    "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
+    "columns, frames, image_type, content_date, content_time, created_date, created_time, path, size, sha256, "
+    "incomplete, charset_suspect, lane, calling_ae, address, received_at)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (sop_instance_uid) DO NOTHING"
+)
+
+
 def insert_image(
     unit: Unit, kit: Kit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
-) -> StoreOutcome:
-    """Study, series and instance rows, counters, and what the first image does to the exam."""
-    now = stamp(unit.now)
-    row = unit.sql(
-        "SELECT s.id, s.step_id, s.match, s.modalities, p.status, p.report_status, s.sent_name, s.sent_birth_date, "
-        "s.sent_sex, s.sent_issuer, s.also_sent FROM study s "
-        "LEFT JOIN step p ON p.id = s.step_id WHERE s.study_instance_uid = ? AND s.sent_id = ?",
-        (header.study_instance_uid, header.patient_id),
-    ).fetchone()
-    if row is None:
-        row = _new_study(unit, kit, actor, arrival, header, stored)
-    study_id, step_id, match, modalities, status, report, name, birth_date, sex, issuer, also_sent = row
-    said = (header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id)
-    spelled_otherwise = said != (name, birth_date, sex, issuer) or bool(header.conflicting)
-    if spelled_otherwise and note_other_identity(unit, actor, study_id, header, also_sent):
-        match = str(Match.UNRECONCILED)
-    series_id = _series(unit, study_id, header)
-    unit.sql(
-        "INSERT INTO instance (key, series_id, sop_instance_uid, sop_class_uid, transfer_syntax, number, rows, "
-        "columns, frames, image_type, content_date, content_time, created_date, created_time, path, size, sha256, "
-        "incomplete, charset_suspect, lane, calling_ae, address, received_at)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+) -> StoreOutcome | None:
+    """Study, series and instance rows and what the first image does to the exam; None when the UID has a row already.
+
+    The counters of study and series follow by trigger.
+    """
+    row = unit.sql(LOOK_UP, (header.series_instance_uid, header.study_instance_uid, header.patient_id)).fetchone()
+    series_id = row[0] if row else None
+    if series_id is None:
+        if unit.sql("SELECT 1 FROM instance WHERE sop_instance_uid = ?", (header.sop_instance_uid,)).fetchone():
+            return None
+        row = row or (None, *_new_study(unit, kit, actor, arrival, header, stored))
+        series_id = _new_series(row[1], header)
+    _, study_id, step_id, match, modalities, status, report, name, birth_date, sex, issuer, also_sent = row
+    written = unit.sql(
+        INSERT_INSTANCE,
         (
             stored.key,
             series_id,
@@ -75,14 +82,15 @@ def insert_image(
             "bulk" if header.modality in BULK else "small",
             arrival.sender.ae_title,
             arrival.sender.address,
-            now,
+            stamp(unit.now),
         ),
     )
-    unit.sql("UPDATE series SET instances = instances + 1 WHERE id = ?", (series_id,))
-    unit.sql(
-        "UPDATE study SET instances = instances + 1, bytes = bytes + ?, last_image_at = ? WHERE id = ?",
-        (stored.size, now, study_id),
-    )
+    if not written.rowcount:
+        return None
+    said = (header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id)
+    spelled_otherwise = said != (name, birth_date, sex, issuer) or bool(header.conflicting)
+    if spelled_otherwise and note_other_identity(unit, actor, study_id, header, also_sent):
+        match = str(Match.UNRECONCILED)
     if header.modality and f'"{header.modality}"' not in modalities:
         _add_modality(study_id, header.modality)
     if header.incomplete:
@@ -170,12 +178,7 @@ def _new_study(
     )
 
 
-def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
-    found = unit.sql(
-        "SELECT id FROM series WHERE study_id = ? AND series_instance_uid = ?", (study_id, header.series_instance_uid)
-    ).fetchone()
-    if found:
-        return int(found[0])
+def _new_series(study_id: int, header: ReceivedHeader) -> int:
     row = insert(
         Series,
         study=study_id,
@@ -190,7 +193,6 @@ def _series(unit: Unit, study_id: int, header: ReceivedHeader) -> int:
         laterality=header.laterality,
         station=header.station_name,
     )
-    unit.sql("UPDATE study SET series = series + 1 WHERE id = ?", (study_id,))
     return int(row.id)
 
 

@@ -30,6 +30,8 @@ from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
 
+ARRIVING = 256  # studies whose folder is remembered
+
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLine:
@@ -51,6 +53,7 @@ class Ingest:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self._folders: dict[str, str] = {}  # of the studies that are arriving
 
     def store(self, arrival: Arrival) -> StoreOutcome:
         """Keep an object: durable and indexed, or durable in quarantine, before this returns.
@@ -81,7 +84,7 @@ class Ingest:
         """
         header = arrival.header
         assert header is not None
-        outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
+        outcome = self._insert(arrival, header, stored)
         if outcome is not None:
             return outcome
         row = Instance.get(Instance.sop_instance_uid == header.sop_instance_uid)
@@ -111,18 +114,24 @@ class Ingest:
 
     def _folder(self, header: ReceivedHeader) -> str:
         """The folder of the study's first receipt, of today for a new study."""
-        found = self._kit.index.db.execute_sql(
-            "SELECT folder FROM study WHERE study_instance_uid = ? LIMIT 1", (header.study_instance_uid,)
-        ).fetchone()
-        if found:
-            return str(found[0])
-        return self._kit.archive.folder_of(header.study_instance_uid, self._kit.today())
+        uid = header.study_instance_uid
+        if (known := self._folders.get(uid)) is not None:
+            return known
+        found = self._read("SELECT folder FROM study WHERE study_instance_uid = ? LIMIT 1", uid)
+        if not found:
+            return self._kit.archive.folder_of(uid, self._kit.today())
+        if len(self._folders) >= ARRIVING:
+            self._folders.clear()
+        self._folders[uid] = found[0]
+        return found[0]
 
     def _known(self, sop_instance_uid: str) -> tuple[str, str] | None:
-        found = self._kit.index.db.execute_sql(
-            "SELECT path, transfer_syntax FROM instance WHERE sop_instance_uid = ?", (sop_instance_uid,)
-        ).fetchone()
+        found = self._read("SELECT path, transfer_syntax FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)
         return (found[0], found[1]) if found else None
+
+    def _read(self, query: str, uid: str) -> tuple[str, ...] | None:
+        row: tuple[str, ...] | None = self._kit.index.db.connection().execute(query, (uid,)).fetchone()
+        return row
 
     def _again(self, arrival: Arrival, path: str, syntax: str) -> StoreOutcome:
         """The same SOP Instance UID once more: the same bytes are a success, other bytes a conflict.
@@ -222,7 +231,7 @@ class Ingest:
         with dropped_unless_named(
             self._kit, stored, lambda: Instance.select().where(Instance.key == stored.key).exists()
         ):
-            outcome = self._kit.index.writer.do(lambda unit: self._insert_once(unit, arrival, header, stored))
+            outcome = self._insert(arrival, header, stored)
         if outcome is not None:
             return outcome
         self._kit.archive.drop(stored)  # another association was first
@@ -230,12 +239,10 @@ class Ingest:
         assert known is not None
         return self._again(arrival, *known)
 
-    def _insert_once(
-        self, unit: Unit, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
-    ) -> StoreOutcome | None:
+    def _insert(self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile) -> StoreOutcome | None:
         """None when the UID has a row already."""
-        found = unit.sql("SELECT 1 FROM instance WHERE sop_instance_uid = ?", (header.sop_instance_uid,)).fetchone()
-        return None if found else insert_image(unit, self._kit, _sender_of(arrival), arrival, header, stored)
+        actor = _sender_of(arrival)
+        return self._kit.index.writer.do(lambda unit: insert_image(unit, self._kit, actor, arrival, header, stored))
 
     def quarantine(self, actor: Actor) -> list[QuarantineLine]:
         """What waits outside the archive for a person."""

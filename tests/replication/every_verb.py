@@ -59,7 +59,7 @@ READING = {
     "orders": {"catalogue", "find_exams", "rooms", "slots", "warnings"},
     "outbox": {"destinations", "due", "facts", "letters"},
     "patients": {"by_number", "exams", "get", "propose", "search"},
-    "people": {"idle_limit", "session", "users"},
+    "people": {"holder", "idle_limit", "session", "users"},
     "printing": {"default_printer", "document", "head", "job", "jobs", "on_work", "printers", "withdrawn"},
     "reconciliation": {"unmatched"},
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},

@@ -345,7 +345,6 @@ CREATE TABLE "series" (
   "instances" INTEGER NOT NULL,
   FOREIGN KEY ("study_id") REFERENCES "study" ("id")
 );
-CREATE INDEX "series_study_id" ON "series" ("study_id");
 CREATE INDEX "series_series_instance_uid" ON "series" ("series_instance_uid");
 CREATE UNIQUE INDEX "series_study_id_series_instance_uid" ON "series" ("study_id", "series_instance_uid");
 CREATE TABLE "instance" (
@@ -377,7 +376,6 @@ CREATE TABLE "instance" (
   FOREIGN KEY ("series_id") REFERENCES "series" ("id")
 );
 CREATE UNIQUE INDEX "instance_key" ON "instance" ("key");
-CREATE INDEX "instance_series_id" ON "instance" ("series_id");
 CREATE UNIQUE INDEX "instance_sop_instance_uid" ON "instance" ("sop_instance_uid");
 CREATE INDEX "instance_series_id_number" ON "instance" ("series_id", "number");
 CREATE TABLE "journal" (

@@ -64,7 +64,7 @@ class Study(Table):
 class Series(Table):
     id = AutoField()
     study_id: int
-    study = ForeignKeyField(Study, object_id_name="study_id")
+    study = ForeignKeyField(Study, object_id_name="study_id", index=False)
     series_instance_uid = TextField(index=True)
     modality = TextField(default="")
     number = IntegerField(null=True)
@@ -85,7 +85,7 @@ class Instance(Table):
     id = AutoField()
     key = TextField(unique=True)
     series_id: int
-    series = ForeignKeyField(Series, object_id_name="series_id")
+    series = ForeignKeyField(Series, object_id_name="series_id", index=False)
     sop_instance_uid = TextField(unique=True)
     sop_class_uid = TextField()
     transfer_syntax = TextField()
