@@ -20,7 +20,7 @@ from core.errors import BadMessage, Conflict, YelenError
 from core.i18n import _
 from core.index.journal import LANES, note
 from core.index.opening import Index
-from core.index.tables import Node, ReplicaState
+from core.index.tables import Audit, Node, ReplicaState
 from core.index.triggers import SCHEMA_VERSION
 from core.index.writer import Unit
 from core.replication.counters import Counters
@@ -177,7 +177,9 @@ class Applier:
         node = Node.get()
         keys = site_of(self._index.audit_key) == node.audit_genesis
         now = stamp(self._clock.now())
-        state = State(node.epoch, self.applied(), self._refused, self._trouble, now, node.audit_genesis, keys)
+        state = State(
+            node.epoch, self.applied(), self._refused, self._trouble, now, node.audit_genesis, keys, _newest_audit()
+        )
         self._told_at = self._clock.monotonic()
         try:
             replace(self._disk, self._data / STATE, write_state(state))
@@ -188,6 +190,11 @@ class Applier:
         """What a receiver that was killed left behind."""
         for left in (self._data / "replica" / "tmp").iterdir():
             left.unlink()
+
+
+def _newest_audit() -> tuple[int, str]:
+    row = Audit.select(Audit.seq, Audit.mac).order_by(Audit.seq.desc()).first()
+    return (row.seq, row.mac) if row else (0, "")
 
 
 def _lane_of(path: Path) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from core.errors import Unreachable
+from core.i18n import _
 from core.index.journal import LANES
 from core.index.tables import REPLICATED, Table
 from core.index.triggers import quoted, row_image
@@ -32,10 +34,17 @@ NUMBER = {table._meta.table_name: number for number, table in enumerate(REPLICAT
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """First of all: how far each lane was, and the last key of every table that names files."""
+    """First of all: how far each lane was, the last key of every table that names files, the last journalled row."""
 
     applied: dict[str, int]
     last: dict[str, int]
+    newest: int = 0
+
+
+class Failed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In place of an inventory: why there is none."""
+
+    failed: str
 
 
 class Thing(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +90,8 @@ def _opening(index: sqlite3.Connection) -> Opening:
     applied = dict(index.execute("SELECT lane, seq FROM replica_state").fetchall())
     names = [t._meta.table_name for t in NAMING_FILES]
     last = {name: index.execute(f"SELECT COALESCE(MAX(id), 0) FROM {quoted(name)}").fetchone()[0] for name in names}
-    return Opening({lane: applied.get(lane, 0) for lane in LANES}, last)
+    newest = index.execute("SELECT COALESCE(MAX(seq), 0) FROM journal").fetchone()[0]
+    return Opening({lane: applied.get(lane, 0) for lane in LANES}, last, newest)
 
 
 def _rows(index: sqlite3.Connection, table: type[Table]) -> Iterator[Thing]:
@@ -110,22 +120,28 @@ def _file(table: str, key: int, path: str, measured: tuple[int, str] | None, pro
 # On the wire: one JSON value a line.
 
 
-def write(things: Iterator[Opening | Thing], path: Path) -> None:
+def write(things: Iterator[Opening | Thing | Failed], path: Path) -> None:
     with path.open("wb") as out:
         for thing in things:
             out.write(msgspec.json.encode(thing) + b"\n")
 
 
 def read(path: Path) -> Iterator[Opening | Thing]:
-    """Raises `msgspec.MsgspecError` for anything else than an inventory."""
+    """Raises `msgspec.MsgspecError` for anything else than an inventory, `Unreachable` with the reason for none."""
     with path.open("rb") as lines:
-        yield msgspec.json.decode(next(lines, b""), type=Opening)
+        opening = next(lines, b"")
+        if opening.startswith(b'{"failed"'):
+            raise Unreachable(msgspec.json.decode(opening, type=Failed).failed)
+        yield msgspec.json.decode(opening, type=Opening)
         for line in lines:
             yield msgspec.json.decode(line, type=Thing)
 
 
 class Inventories:
-    """At the second building: answers requests that lie in the inbox, in a thread of its own, one after the other."""
+    """At the second building: answers requests that lie in the inbox, in a thread of its own, one after the other.
+
+    A request goes when it is answered, be it by a failure: nobody waits for what will not come.
+    """
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -138,8 +154,9 @@ class Inventories:
             return
         for request in (self._data / "inbox").iterdir():
             if found := REQUEST.fullmatch(request.name):
-                request.unlink()
-                self._thread = threading.Thread(target=self._make, args=(found[1],), name="inventory", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._make, args=(found[1], request), name="inventory", daemon=True
+                )
                 self._thread.start()
                 return
 
@@ -148,19 +165,29 @@ class Inventories:
         if self._thread is not None:
             self._thread.join()
 
-    def _make(self, name: str) -> None:
+    def _make(self, name: str, request: Path) -> None:
         folder = self._data / "replica"
         part = folder / f"inventory-{name}.part"
         try:
-            write(self._until_leaving(inventory(self._data)), part)
-            if not self._leaving.is_set():
-                part.rename(folder / f"inventory-{name}.ndjson")
+            self._write(part)
+            if self._leaving.is_set():  # the next process takes the request up again
+                return
+            part.rename(folder / f"inventory-{name}.ndjson")
+            request.unlink()
         except Exception:
             log.exception("inventory")
         finally:
             part.unlink(missing_ok=True)
         for old in sorted(folder.glob("inventory-*.ndjson"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
             old.unlink()
+
+    def _write(self, part: Path) -> None:
+        try:
+            write(self._until_leaving(inventory(self._data)), part)
+        except Exception as fault:
+            log.exception("inventory")
+            sentence = _("Le second bâtiment n'a pas pu faire son inventaire : %s") % fault
+            write(iter([Failed(sentence)]), part)
 
     def _until_leaving(self, things: Iterator[Any]) -> Iterator[Any]:
         for thing in things:

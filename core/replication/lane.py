@@ -13,8 +13,8 @@ from core.archive.disk import Disk, ensure_folder, publish
 from core.config import Replica
 from core.errors import Conflict, PeerError
 from core.i18n import _
-from core.index.journal import KEPT, forget, forgotten, note
-from core.index.tables import Node, ReplicaState
+from core.index.journal import KEPT, forget, forgotten, newest, note
+from core.index.tables import Audit, Node, ReplicaState
 from core.index.writer import Unit
 from core.replication.pairing import site_of
 from core.replication.plan import Load, next_load
@@ -35,6 +35,10 @@ class Refused(PeerError):
 
 class Fenced(PeerError):
     """The second building lives in a later epoch: this site may write no more."""
+
+
+class Ahead(Conflict):
+    """The second building holds what this site never wrote: this one came from a backup."""
 
 
 class EmptyCopy(Exception):
@@ -122,6 +126,7 @@ class Lane:
     def _learn(self, state: State, now: float) -> None:
         self._check_pair(state)
         applied = state.applied.get(self.name, 0)
+        _check_history(state, applied)
         if applied < forgotten(self.name):
             self._too_old(state)
         self.state = state
@@ -173,3 +178,16 @@ class Lane:
             self._heard = (state.at, now)
         elif now - self._heard[1] > SILENT_S:
             raise Refused(_("Le second bâtiment reçoit mais n'enregistre plus : « yelen replica apply » y est arrêté."))
+
+
+def _check_history(state: State, applied: int) -> None:
+    """The copy holds nothing that is not here. Were it ahead, our next rows would be taken for those it has."""
+    seq, mac = state.audit
+    here = Audit.get_or_none(Audit.seq == seq) if seq else None
+    if applied > newest() or (seq and (here is None or here.mac != mac)):
+        raise Ahead(
+            _(
+                "Le second bâtiment en sait plus que ce site, revenu d'une sauvegarde : rien n'est plus copié. "
+                "Y relever ce qui manque ici (« yelen replica verify »), puis « yelen replica reset » là-bas."
+            )
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.clock import moment, stamp
 from core.config import Replica
-from core.errors import YelenError
+from core.errors import Conflict, YelenError
 from core.i18n import _
 from core.index.journal import KEPT, LANES, forgotten
 from core.index.tables import Node
@@ -36,6 +36,7 @@ class Replicator:
         self._bells = {lane: threading.Event() for lane in LANES}
         self.lanes = {lane: Lane(lane, services, settings, kept) for lane in LANES}
         self._errors = dict.fromkeys(LANES, "")
+        self._stuck = dict.fromkeys(LANES, "")  # what no patience heals
         self._up: bool | None = None
         self._since: datetime | None = None
         self._seeding = threading.Lock()
@@ -102,6 +103,8 @@ class Replicator:
         return max((lane.contact for lane in self.lanes.values() if lane.contact is not None), default=None)
 
     def _alarm(self, now: datetime, late: int) -> str:
+        if stuck := next((sentence for sentence in self._stuck.values() if sentence), ""):
+            return stuck
         if self._up is False and self._since and (now - self._since).total_seconds() >= SILENCE_ALARM_S:
             return _("Second bâtiment sans nouvelles : %s") % self._error()
         if late >= LAG_ALARM_S:
@@ -132,7 +135,7 @@ class Replicator:
                 continue
             except Exception:
                 log.exception("replica %s", name)
-                self._errors[name] = _("Erreur interne de la réplication (voir le journal du serveur).")
+                self._fails(lane, YelenError(_("Erreur interne de la réplication (voir le journal du serveur).")))
                 self._leaving.wait(PAUSES_S[-1])
                 continue
             if lane.applied != before or not lane.waiting:
@@ -171,13 +174,16 @@ class Replicator:
         if sentence != self._errors[lane.name]:
             log.warning("replica %s: %s", lane.name, sentence)
         self._errors[lane.name] = sentence
+        if self._stuck[lane.name] != (stuck := sentence if isinstance(fault, Conflict | Fenced) else ""):
+            self._stuck[lane.name] = stuck
+            self._services.kit.index.writer.submit(lambda unit: unit.event("alarm", "replica"))
         lane.forget_sent()
         self._line(False)
         if isinstance(fault, Fenced):
             self._services.kit.index.writer.seal(sentence)
 
     def _works(self, lane: Lane) -> None:
-        self._errors[lane.name] = ""
+        self._errors[lane.name] = self._stuck[lane.name] = ""
         if not any(self._errors.values()):
             self._line(True)
 

@@ -18,7 +18,8 @@ class State(msgspec.Struct, frozen=True):
 
     applied: by lane, the last row that is durable there. refused: by lane, how many segments it has set aside so far.
     trouble: by lane, what stops it, a French sentence. at: when it said all this, by its own clock. keys: whether it
-    holds the primary's keys, so that the audit can be verified there.
+    holds the primary's keys, so that the audit can be verified there. audit: number and mac of its newest audit row;
+    the mac covers everything before it, so that a primary without that row is not the one that wrote it.
     """
 
     epoch: int
@@ -28,6 +29,7 @@ class State(msgspec.Struct, frozen=True):
     at: str = ""
     site: str = ""
     keys: bool = False
+    audit: tuple[int, str] = (0, "")
 
 
 def read_state(content: bytes) -> State:

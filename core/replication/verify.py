@@ -1,7 +1,7 @@
 """The proof that both buildings agree, row by row and file by file; what differs is named in French.
 
-The second building is read first. A row that the journal still has to ship to it is on its way, not a difference; so
-the proof may be made while people work.
+The second building is read first, then this one as it is at that moment: what people write later does not prolong the
+proof. A row that the journal then still had to ship is on its way, not a difference.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from core.replication.transport import Rsync
 
 NAMED = 20
 COLLECTED = 10_000
+NO_END = 2**62
 SILENT_S = 180.0  # the other building is making its inventory only while its state is rewritten
 LOOK_S = 0.5
 
@@ -57,8 +58,9 @@ def prove(here: Path, there: Iterable[Opening | Thing]) -> Verdict:
     opening = next(theirs)
     assert isinstance(opening, Opening)
     ours = inventory(here, opening.last)
-    next(ours)
-    coming = _coming(here, opening.applied)
+    moment = next(ours)
+    assert isinstance(moment, Opening)
+    coming = _coming(here, opening.applied, moment.newest)
     seen = _Comparison()
     for a, b in _side_by_side(_things(ours), _things(theirs)):
         _count(seen, a)
@@ -67,12 +69,17 @@ def prove(here: Path, there: Iterable[Opening | Thing]) -> Verdict:
                 seen.under_way += 1
             elif len(seen.found) < COLLECTED:
                 seen.found.append((a, b))
-    if seen.found:  # perhaps it changed while we read
-        coming = _coming(here, opening.applied)
-        late = [pair for pair in seen.found if _place(*pair) in coming]
+    _excuse_new_files(here, seen, moment.newest)
+    return _verdict(seen)
+
+
+def _excuse_new_files(here: Path, seen: _Comparison, since: int) -> None:
+    """Files are read after their rows: one whose row names another file by now is on its way too."""
+    if any((a or b).kind == "file" for a, b in seen.found):  # type: ignore[union-attr]
+        changed = _coming(here, dict.fromkeys(LANES, since), None)
+        late = [pair for pair in seen.found if pair[0] and pair[0].kind == "file" and _place(*pair) in changed]
         seen.under_way += len(late)
         seen.found = [pair for pair in seen.found if pair not in late]
-    return _verdict(seen)
 
 
 def verify(config: Config, clock: Clock, wait: Callable[[float], object]) -> Verdict:
@@ -116,15 +123,15 @@ def _ask(config: Config, clock: Clock, wait: Callable[[float], object], folder: 
         wait(LOOK_S)
 
 
-def _coming(here: Path, applied: dict[str, int]) -> set[Place]:
-    """The rows that the journal has still to ship, by table and key, counted from what the other side had."""
+def _coming(here: Path, applied: dict[str, int], until: int | None) -> set[Place]:
+    """The rows that the journal has to ship after what a side has, up to a row (None: the last), by table and key."""
     keys = " ".join(f"WHEN '{s.name}' THEN '$.{s.key}'" for s in TABLES.values())
-    query = f"SELECT tbl, json_extract(row, CASE tbl {keys} END) FROM journal WHERE lane = ? AND seq > ?"
+    query = f"SELECT tbl, json_extract(row, CASE tbl {keys} END) FROM journal WHERE lane = ? AND seq > ? AND seq <= ?"
     found: set[Place] = set()
     with closing(read_only(here)) as index:
         for lane in LANES:
             done = applied.get(lane, 0)
-            found |= set(index.execute(query, (lane, done)).fetchall())
+            found |= set(index.execute(query, (lane, done, NO_END if until is None else until)).fetchall())
             pruned = index.execute("SELECT seq FROM replica_state WHERE lane = ?", (f"pruned {lane}",)).fetchone()
             if pruned is not None and pruned[0] > done:
                 raise Conflict(

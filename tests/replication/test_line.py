@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ import pytest
 from core.clock import SetClock, SystemClock
 from core.config import Replica
 from core.errors import Conflict, Unreachable
-from core.index.journal import forgotten, newest
+from core.index.journal import LANES, forget, forgotten, newest
 from core.index.tables import Journal
 from core.replication import lane as lane_module
-from core.replication.inventory import inventory
-from core.replication.lane import EmptyCopy, Refused
+from core.replication.inventory import Inventories, Opening, Thing, inventory, read
+from core.replication.lane import Ahead, EmptyCopy, Refused
 from core.replication.sender import Replicator
+from core.replication.service import reset
 from core.replication.verify import prove
 from core.services import Services
 from tests.people.hospital import ADMIN, MORNING, ROOMS, hospital
@@ -189,6 +191,105 @@ def test_late_rows_are_on_their_way_not_different(here: Services, there: Path, t
     assert verdict.ok
     assert verdict.under_way >= 4
     assert any("pas encore arrivés" in line for line in verdict.lines)
+
+
+def test_what_is_written_during_the_proof_does_not_prolong_it(here: Services, there: Path, tmp_path: Path) -> None:
+    ship(here, str(there))
+    apply_once(there)
+    ship(here, str(there))
+
+    def while_people_work() -> Iterator[Opening | Thing]:
+        for number, thing in enumerate(inventory(there)):
+            yield thing
+            paint(here, f"couleur {number}")
+            if number == 20:
+                here.kit.index.writer.do(lambda unit: forget(unit, dict.fromkeys(LANES, newest()), 1, 1))
+
+    verdict = prove(tmp_path / "a", while_people_work())
+    assert verdict.lines[-1] == "Les deux bâtiments sont identiques."
+    assert verdict.under_way == 0
+
+
+def test_an_inventory_that_cannot_be_made_is_an_answer_too(tmp_path: Path) -> None:
+    for folder in ("inbox", "replica"):
+        (tmp_path / folder).mkdir()
+    request = tmp_path / "inbox" / f"inventory-{'a' * 16}.request"
+    request.touch()
+    inventories = Inventories(tmp_path)
+    inventories.answer()
+    until(lambda: not request.exists(), "the request is answered")
+    inventories.close()
+    with pytest.raises(Unreachable, match="n'a pas pu faire son inventaire"):
+        list(read(tmp_path / "replica" / f"inventory-{'a' * 16}.ndjson"))
+
+
+def test_an_inventory_that_a_stop_interrupts_is_asked_for_again_by_itself(there: Path) -> None:
+    request = there / "inbox" / f"inventory-{'b' * 16}.request"
+    request.touch()
+    stopped = Inventories(there)
+    stopped.close()
+    stopped.answer()
+    stopped.close()
+    assert request.exists()
+    again = Inventories(there)
+    again.answer()
+    until(lambda: not request.exists(), "the request is answered")
+    again.close()
+    assert isinstance(next(read(there / "replica" / f"inventory-{'b' * 16}.ndjson")), Opening)
+
+
+def restored(here_folder: Path, there: Path, aside: Path, after: int) -> None:
+    """The first building is put back to what it was before its last acts, and goes on for `after` acts."""
+    with hospital(here_folder) as services:
+        ship(services, str(there))
+        apply_once(there)
+        ship(services, str(there))
+    shutil.copytree(here_folder, aside)
+    with hospital(here_folder) as services:
+        for n in range(3):
+            paint(services, f"perdu {n}")
+        ship(services, str(there))
+        apply_once(there)
+    shutil.rmtree(here_folder)
+    shutil.copytree(aside, here_folder)
+    with hospital(here_folder, SetClock(MORNING + timedelta(hours=1))) as services:
+        for n in range(after):
+            paint(services, f"depuis {n}")
+
+
+@pytest.mark.parametrize("after", [0, 1, 20])
+def test_a_site_restored_from_a_backup_says_that_the_copy_is_ahead(there: Path, tmp_path: Path, after: int) -> None:
+    restored(tmp_path / "a", there, tmp_path / "backup", after)
+    with hospital(tmp_path / "a") as services:
+        with pytest.raises(Ahead, match="en sait plus que ce site"):
+            ship(services, str(there))
+        assert segments(there) == []
+        with linked(services, str(there)) as link:
+            until(lambda: link.status()["alarm"] != "", "the alarm rings")
+            status = link.status()
+        assert status["up"] is False
+        assert "« yelen replica reset »" in status["alarm"]
+        assert status["error"] == status["alarm"]
+
+
+def test_after_the_copy_is_made_anew_a_restored_site_is_copied_again(there: Path, tmp_path: Path) -> None:
+    restored(tmp_path / "a", there, tmp_path / "backup", 1)
+    reset(there)
+    with hospital(tmp_path / "a") as services, second_building(there), linked(services, str(there)) as link:
+        until(lambda: caught_up(link), "everything is there")
+        assert link.status()["alarm"] == ""
+    assert prove(tmp_path / "a", inventory(there)).ok
+
+
+def test_an_internal_fault_of_the_line_is_a_line_that_is_down(
+    here: Services, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with second_building(there), linked(here, str(there)) as link:
+        until(lambda: caught_up(link), "everything is there")
+        monkeypatch.setattr("core.replication.lane.next_load", lambda *_: 1 / 0)
+        paint(here, "bleu")
+        until(lambda: link.status()["up"] is False, "the line is down")
+        assert link.status()["error"] == "Erreur interne de la réplication (voir le journal du serveur)."
 
 
 def test_a_row_too_many_there_is_a_difference(here: Services, there: Path, tmp_path: Path) -> None:
