@@ -19,8 +19,7 @@ def open_door(services: Services) -> MllpServer:
     config = services.config
 
     def senders() -> list[Sender]:
-        rows = [row for row in services.his.senders() if row.active]
-        return [of_row(row, config.hl7.processing_id, config.site.authority) for row in rows]
+        return [of_row(row, config.hl7.processing_id, config.site.authority) for row in services.his.senders()]
 
     receiver = Receiver(
         services.his, senders, services.clock, config.site.timezone, config.hl7.unknown_senders, config.site.authority

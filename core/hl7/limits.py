@@ -1,4 +1,4 @@
-"""Every cap of the HL7 door, in one value that a sender's row may change.
+"""Every cap of the HL7 door in one value; a sender's row may change its times.
 
 Caps are checked before anything is allocated from what a peer declares or repeats.
 """

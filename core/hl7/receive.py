@@ -89,6 +89,7 @@ class Receiver:
         try:
             messages = prescan.messages(frame.payload, sender.limits)
         except BadMessage as error:
+            self._keep(frame.payload, error, sender, address)
             return self.refuse(frame.payload, error, sender, address)
         answers = [self._answer_one(raw, frame, sender, address) for raw in messages]
         if not prescan.is_batch(frame.payload):
@@ -128,6 +129,17 @@ class Receiver:
         except Exception as error:  # the door: logged whole, answered with "try again", nothing half-written
             log.exception("hl7 %s: message not applied", sender.name)
             return verdict_of(error)
+
+    def _keep(self, payload: bytes, error: BadMessage, sender: Sender, address: str) -> None:
+        """The bytes of a whole frame that holds no message we can name; the sender learns nothing more by it."""
+        header = header_of(payload, sender.charsets, sender.default_version)
+        state = InboxState.REFUSED if header else InboxState.QUARANTINED
+        code = verdict_of(error).code if header else ""
+        envelope = _envelope(payload, header or Header(), sender, address)
+        try:
+            self._inbox.set_aside(_actor(sender.name, address), envelope, Applied(code, state, str(error)))
+        except Exception:
+            log.exception("hl7 %s: unreadable frame not kept", sender.name)
 
     def _set_aside(self, actor: Actor, envelope: HisMessage, error: BadMessage) -> Verdict:
         refused = verdict_of(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.hl7.limits import DEFAULT, Limits
 from core.hl7.text import WESTERN, Charsets
@@ -39,6 +39,7 @@ class Sender:
     local_code: bool = False
     enhanced: bool = False
     quarantined: bool = False  # unknown, kept for a person, never applied
+    active: bool = True
 
     @property
     def authority(self) -> str:
@@ -65,8 +66,20 @@ def of_row(row: HisSender, processing_id: str, authority: str) -> Sender:
         default_authority=authority,
         processing_id=processing_id,
         default_version=row.default_version,
-        charsets=Charsets(fallback=row.fallback_charset),
+        charsets=Charsets(row.fallback_charset, row.strict_charset, _pairs(row.charset_terms)),
+        events=frozenset(row.events),
+        sexes=_pairs(row.sexes),
+        limits=replace(DEFAULT, frame_seconds=row.frame_seconds, idle_seconds=row.idle_seconds),
+        legacy_merge=row.legacy_merge,
+        local_code=row.local_code,
+        active=row.active,
+        enhanced=row.enhanced,
     )
+
+
+def _pairs(written: Iterable[str]) -> dict[str, str]:
+    """`1=M` as the row writes it."""
+    return {theirs: ours for theirs, _equals, ours in (pair.partition("=") for pair in written)}
 
 
 def plain_address(address: str) -> str:
@@ -80,13 +93,13 @@ def plain_address(address: str) -> str:
 
 
 def find(senders: Iterable[Sender], address: str, unknown: str = "reject", authority: str = "") -> Sender | None:
-    """Who calls from this address; None when it is refused.
+    """Who calls from this address; None when it is refused, as a sender that is switched off always is.
 
     unknown: `reject`, `quarantine`, or `accept`, which holds for loopback addresses only. authority: the site's own.
     """
-    for sender in senders:
-        if sender.calls_from(address):
-            return sender
+    here = [sender for sender in senders if sender.calls_from(address)]
+    if here:
+        return next((sender for sender in here if sender.active), None)
     if unknown == "quarantine":
         return Sender(address, (address,), default_authority=authority, quarantined=True)
     if unknown == "accept" and is_loopback(address):

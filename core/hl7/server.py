@@ -203,7 +203,11 @@ class MllpServer:
             if complete is None:
                 return True
             connection.deadline = None
-            answer = self._door.answer(complete, connection.sender, connection.address)
+            sender = self._door.admit(connection.address)  # its row may have changed since the last frame
+            if sender is None:
+                return False
+            connection.sender = sender
+            answer = self._door.answer(complete, sender, connection.address)
             self._send(connection, answer)
             if answer.close:
                 self._drain(connection)

@@ -51,7 +51,12 @@ def ae_key(ae_title: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HisSender:
-    """A system that sends HL7 to us. authority: the assigning authority trusted for patient numbers ("" = any)."""
+    """A system that sends HL7 to us, and its habits.
+
+    authority: the assigning authority trusted for patient numbers ("" = any). events: `ADT^A08`, … that it may send
+    (empty = all that we know). sexes, charset_terms: `1=M`, `LATIN=iso8859-1`: its own words in PID-8 and MSH-18.
+    local_code: the exam is in OBR-4.4. Times are seconds: a whole frame, a pause between two.
+    """
 
     name: str
     addresses: tuple[str, ...] = ()
@@ -62,6 +67,15 @@ class HisSender:
     fallback_charset: str = "cp1252"
     default_version: str = "2.3.1"
     active: bool = True
+    events: tuple[str, ...] = ()
+    sexes: tuple[str, ...] = ()
+    charset_terms: tuple[str, ...] = ()
+    strict_charset: bool = False
+    legacy_merge: bool = False
+    local_code: bool = False
+    enhanced: bool = False
+    frame_seconds: int = 30
+    idle_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,16 @@ class His:
         return self._kit.index.writer.do(lambda unit: self._keep(unit, actor, message, applied))
 
     def set_aside(self, actor: Actor, message: HisMessage, applied: Applied) -> None:
-        """Keep a message without doing what it says: refused by the door, or from a stranger. applied: the answer."""
-        self._kit.index.writer.do(lambda unit: self._keep(unit, actor, message, applied))
+        """Keep a message without doing what it says: refused by the door, or from a stranger. applied: the answer.
+
+        Junk without a number is kept once, however often it is sent.
+        """
+
+        def act(unit: Unit) -> None:
+            if message.control_id or not _kept_before(message):
+                self._keep(unit, actor, message, applied)
+
+        self._kit.index.writer.do(act)
 
     def alert(self, actor: Actor, what: str) -> None:
         """A caller that was refused or spoke nonsense."""
@@ -100,7 +108,7 @@ class His:
         return self._keep(unit, actor, message, Applied("AA", state, effect, warnings=tuple(warnings)))
 
     def _effect(self, unit: Unit, actor: Actor, message: HisMessage) -> tuple[InboxState, str]:
-        sender = next((s for s in self.senders() if s.name == message.sender), None)
+        sender = next((s for s in self.senders() if s.active and s.name == message.sender), None)
         if message.adt is not None:
             return self._adt(unit, actor, message, sender)
         state, effect = InboxState.APPLIED, ""
@@ -119,7 +127,7 @@ class His:
         if adt.kind is AdtKind.IGNORED:
             return InboxState.APPLIED, _("sans effet en imagerie")
         if adt.kind in (AdtKind.MERGE, AdtKind.CHANGE_ID):
-            if sender is not None and not sender.may_merge:
+            if sender is None or not sender.may_merge:
                 raise BadMessage(_("Cet expéditeur n'a pas le droit de fusionner."), "204")
             return apply_merge(unit, self._kit, actor, adt, message.event_time)
         stale = False
@@ -167,6 +175,19 @@ class His:
             applied.warnings,
             inbox_id=row.id,
         )
+
+
+def _kept_before(message: HisMessage) -> bool:
+    return bool(
+        Inbox.select()
+        .where(
+            Inbox.application == message.sending_application,
+            Inbox.facility == message.sending_facility,
+            Inbox.control_id == "",
+            Inbox.sha256 == message.sha256,
+        )
+        .exists()
+    )
 
 
 def _earlier(message: HisMessage) -> list[Any]:

@@ -24,12 +24,12 @@ def destination() -> None: ...
 @click.option("--application", default="HIS", help="MSH-5")
 @click.option("--facility", default="HOPITAL", help="MSH-6")
 @click.option("--version", default="2.5", help="MSH-12")
+@click.option("--charset", default="UNICODE UTF-8", help="MSH-18")
+@click.option("--off", is_flag=True, help="ne plus rien lui envoyer, sans oublier sa fiche")
 @click.option("--final-only", is_flag=True, help="pas de comptes rendus provisoires")
 @with_place
-def add(
-    place: Place, name: str, host: str, port: int, application: str, facility: str, version: str, final_only: bool
-) -> None:
-    wanted = Destination(name, host, port, application, facility, version, takes_preliminary=not final_only)
+def add(place: Place, name: str, host: str, port: int, final_only: bool, off: bool, **spelling: str) -> None:
+    wanted = Destination(name, host, port, takes_preliminary=not final_only, active=not off, **spelling)
     with reach(place) as box:
         box.ask(SaveDestination(wanted))
     click.echo(_("Destinataire %s enregistré.") % name)

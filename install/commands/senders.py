@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from core.i18n import _
@@ -11,6 +13,20 @@ from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import reach
 from install.table import show
+
+
+class _Pair(click.ParamType[str]):
+    """`theirs=ours`."""
+
+    name = "LEUR=NÔTRE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not all(str(value).partition("=")):
+            self.fail(_("« %s » : une paire LEUR=NÔTRE est attendue") % value, param, ctx)
+        return str(value)
+
+
+PAIR = _Pair()
 
 
 @click.group(cls=FrenchGroup, help="Systèmes qui envoient du HL7.")
@@ -23,30 +39,23 @@ def sender() -> None: ...
 @click.option("--application", default="", help="MSH-3 attendu")
 @click.option("--facility", default="", help="MSH-4 attendu")
 @click.option("--authority", default="", help="autorité crue pour les numéros de patient")
-@click.option("--charset", default="cp1252", help="jeu de caractères quand MSH-18 ne dit rien")
-@click.option("--no-merge", is_flag=True, help="ses fusions sont des propositions")
+@click.option("--charset", "fallback_charset", default="cp1252", help="jeu de caractères quand MSH-18 ne dit rien")
+@click.option("--charset-term", "charset_terms", type=PAIR, multiple=True, help="ce qu'il écrit dans MSH-18=jeu Python")
+@click.option("--strict-charset", is_flag=True, help="un MSH-18 faux est refusé au lieu d'être deviné")
+@click.option("--version", "default_version", default="2.3.1", help="version quand MSH-12 est vide")
+@click.option("--event", "events", multiple=True, metavar="TYPE^ÉVÉNEMENT", help="seul permis (répétable)")
+@click.option("--sex", "sexes", type=PAIR, multiple=True, help="ce qu'il écrit dans PID-8=M, F ou O (répétable)")
+@click.option("--local-code", is_flag=True, help="le code d'examen est dans OBR-4.4")
+@click.option("--no-merge", is_flag=True, help="ses fusions sont refusées")
+@click.option("--legacy-merge", is_flag=True, help="A18, A30, A34, A36 et A39 fusionnent comme A40")
+@click.option("--enhanced", is_flag=True, help="réponses CA, CE, CR quand MSH-15 le demande")
+@click.option("--frame-seconds", type=click.IntRange(1, 600), default=30, help="durée d'un message (30)")
+@click.option("--idle-seconds", type=click.IntRange(1, 86400), default=60, help="pause entre deux messages (60)")
+@click.option("--off", is_flag=True, help="ne plus l'écouter, sans oublier sa fiche")
 @with_place
-def add(
-    place: Place,
-    name: str,
-    addresses: tuple[str, ...],
-    application: str,
-    facility: str,
-    authority: str,
-    charset: str,
-    no_merge: bool,
-) -> None:
-    wanted = HisSender(
-        name=name,
-        addresses=addresses,
-        application=application,
-        facility=facility,
-        authority=authority,
-        may_merge=not no_merge,
-        fallback_charset=charset,
-    )
+def add(place: Place, name: str, no_merge: bool, off: bool, **habits: Any) -> None:
     with reach(place) as box:
-        box.ask(SaveSender(wanted))
+        box.ask(SaveSender(HisSender(name, may_merge=not no_merge, active=not off, **habits)))
     click.echo(_("Expéditeur %s enregistré.") % name)
 
 

@@ -113,6 +113,66 @@ def test_a_sender_without_the_right_to_merge_is_refused(hospital: Hospital) -> N
     his.hang_up()
 
 
+def test_an_undeclared_sender_never_merges_even_where_everybody_is_taken(tmp_path: Path) -> None:
+    with open_hospital(tmp_path, "hl7.unknown_senders=accept") as hospital:
+        hospital.services.devices.remove_sender(ADMIN, "SIH")
+        stranger = hospital.call()
+        assert msa(stranger.ask(adt("A04", "1", "PID|||IP0002^^^CDG||A^B"))) == ["AA", "1"]
+        assert msa(stranger.ask(adt("A04", "2", "PID|||IP0001^^^CDG||A^B"))) == ["AA", "2"]
+        refusal = stranger.ask(adt("A40", "3", "PID|||IP0001^^^CDG||A^B", "MRG|IP0002^^^CDG"))
+        assert msa(refusal) == ["AE", "3"]
+        assert "|204^" in refusal
+        assert len(hospital.services.patients.search(ADMIN, "A")) == 2
+        stranger.hang_up()
+
+
+@pytest.mark.parametrize("unknown", ["reject", "accept"])
+def test_a_sender_that_is_switched_off_is_not_heard_on_the_line_it_has_open(tmp_path: Path, unknown: str) -> None:
+    with open_hospital(tmp_path, f"hl7.unknown_senders={unknown}") as hospital:
+        his = hospital.call()
+        his.ask(adt("A04", "1", "PID|||IP0001^^^CDG||A^B"))
+        his.ask(adt("A04", "2", "PID|||IP0002^^^CDG||A^B"))
+        off = HisSender("SIH", ("127.0.0.1",), authority="CDG", active=False)
+        hospital.services.devices.save_sender(ADMIN, off)
+        answer = his.ask(adt("A40", "3", "PID|||IP0001^^^CDG||A^B", "MRG|IP0002^^^CDG"))
+        assert msa(answer) == []
+        assert hospital.call().answer() == ""
+        assert len(hospital.services.patients.search(ADMIN, "A")) == 2
+        his.hang_up()
+
+
+def test_a_sender_with_habits_is_read_by_its_row(hospital: Hospital) -> None:
+    row = HisSender(
+        "SIH", ("127.0.0.1",), authority="CDG", sexes=("1=M", "2=F"), legacy_merge=True, enhanced=True,
+        events=("ADT^A04", "ADT^A18"), charset_terms=("LATIN=latin-1",),
+    )  # fmt: skip
+    hospital.services.devices.save_sender(ADMIN, row)
+    his = hospital.call()
+    born = adt("A04", "1", "PID|||IP0001^^^CDG||OUÉDRAOGO^Paul|||1", msh18="LATIN").replace("2.5||||||", "2.5|||AL|||")
+    assert msa(his.ask(born, codec="latin-1")) == ["CA", "1"]
+    assert [(p.name, p.demographics.sex) for p in hospital.services.patients.search(ADMIN, "ouedraogo")] == [
+        ("OUÉDRAOGO Paul", "M")
+    ]
+    assert msa(his.ask(adt("A08", "2", "PID|||IP0001^^^CDG||AUTRE^Nom"))) == ["AE", "2"]
+    his.ask(adt("A04", "3", "PID|||IP0002^^^CDG||OUÉDRAOGO^Paul|||1"))
+    his.ask(adt("A18", "4", "PID|||IP0001^^^CDG||OUÉDRAOGO^Paul|||1", "MRG|IP0002^^^CDG"))
+    assert len(hospital.services.patients.search(ADMIN, "ouedraogo")) == 1
+    his.hang_up()
+
+
+def test_a_frame_without_a_header_is_kept_once_and_listed(hospital: Hospital) -> None:
+    for _try in range(2):
+        his = hospital.call()
+        his.say("PID|||IP0001^^^CDG||PERDU^Sans en-tête\r")
+        assert his.answer() == ""
+        his.hang_up()
+    [line] = hospital.services.his.messages(ADMIN)
+    assert (line.state.word, line.sender, line.peer, line.ack_code) == ("mis de côté", "SIH", "127.0.0.1", "")
+    assert "MSH" in line.text
+    [row] = Inbox.select()
+    assert bytes(row.message) == "PID|||IP0001^^^CDG||PERDU^Sans en-tête\r".encode()
+
+
 def test_a_cancelled_order_leaves_the_list_and_a_late_one_is_born_cancelled(hospital: Hospital, his: Caller) -> None:
     his.ask(orm("1", *NW))
     assert msa(his.ask(orm("2", "ORC|CA|D77^SIH", "OBR|1|D77^SIH"))) == ["AA", "2"]

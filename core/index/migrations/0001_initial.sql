@@ -254,7 +254,16 @@ CREATE TABLE "his_sender" (
   "may_merge" INTEGER NOT NULL,
   "fallback_charset" TEXT NOT NULL,
   "default_version" TEXT NOT NULL,
-  "active" INTEGER NOT NULL
+  "active" INTEGER NOT NULL,
+  "events" TEXT NOT NULL,
+  "sexes" TEXT NOT NULL,
+  "charset_terms" TEXT NOT NULL,
+  "strict_charset" INTEGER NOT NULL,
+  "legacy_merge" INTEGER NOT NULL,
+  "local_code" INTEGER NOT NULL,
+  "enhanced" INTEGER NOT NULL,
+  "frame_seconds" INTEGER NOT NULL,
+  "idle_seconds" INTEGER NOT NULL
 );
 CREATE TABLE "idempotency" (
   "key" TEXT NOT NULL PRIMARY KEY,

@@ -116,6 +116,15 @@ class HisSender(Table):
     fallback_charset = TextField(default="cp1252")
     default_version = TextField(default="2.3.1")
     active = BooleanField(default=True)
+    events = ListField(default=())
+    sexes = ListField(default=())
+    charset_terms = ListField(default=())
+    strict_charset = BooleanField(default=False)
+    legacy_merge = BooleanField(default=False)
+    local_code = BooleanField(default=False)
+    enhanced = BooleanField(default=False)
+    frame_seconds = IntegerField(default=30)
+    idle_seconds = IntegerField(default=60)
 
 
 class Destination(Table):
