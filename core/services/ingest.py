@@ -145,6 +145,8 @@ class Ingest:
         if same and syntax == arrival.transfer_syntax:
             return StoreOutcome(Stored.DUPLICATE)
         row = Instance.get(Instance.sop_instance_uid == arrival.sop_instance_uid)
+        if row.path != path:  # another association has just healed it
+            return self._again(arrival, row.path, row.transfer_syntax)
         if not is_whole(self._kit.archive, row):
             if syntax == arrival.transfer_syntax and (meta := self._promised(arrival, row)):
                 return self._put_back(arrival, row, meta)

@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import Conflict
 from core.i18n import _
 from core.index.rows import insert
-from core.index.tables import ReportDraft, ReportLock
+from core.index.tables import ReportDraft, ReportLock, database
 from core.index.tables import ReportVersion as VersionRow
 from core.index.writer import Unit
 from core.model.people import Actor
@@ -46,9 +46,28 @@ def own_lock(actor: Actor, step_id: int, now: datetime) -> Any:
     return lock
 
 
-def keep_draft(unit: Unit, actor: Actor, step_id: int, text: ReportText) -> None:
+def newest_image() -> int:
+    """The number of the newest image of the archive. Images are late by their number, never by the clock."""
+    return int(database.execute_sql("SELECT COALESCE(MAX(id), 0) FROM instance").fetchone()[0])
+
+
+def words_know(step_id: int) -> int:
+    """Up to which image the words of this exam were written: those of the draft, else those that are signed."""
+    draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
+    words = draft or signed_version(step_id)
+    return int(words.newest_image) if words is not None else newest_image()
+
+
+def signed_version(step_id: int) -> Any | None:
+    """The row of the version that is signed now."""
+    mine = (VersionRow.step == step_id) & (VersionRow.state == str(VersionState.SIGNED))
+    return VersionRow.select().where(mine).order_by(VersionRow.version.desc()).first()
+
+
+def keep_draft(unit: Unit, actor: Actor, step_id: int, text: ReportText, knows: int) -> None:
+    """knows: number of the newest image when the words were begun; keeping them again makes no later image older."""
     ReportDraft.insert(
-        step=step_id, author=actor.name, text=text.canonical().decode(), saved_at=unit.now
+        step=step_id, author=actor.name, text=text.canonical().decode(), saved_at=unit.now, newest_image=knows
     ).on_conflict_replace().execute()
 
 

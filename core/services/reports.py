@@ -34,7 +34,17 @@ from core.services.access import check_exam, require
 from core.services.delivery import open_rows, read_by
 from core.services.kit import Kit
 from core.services.people import People
-from core.services.report_rows import freeze, keep_draft, living_lock, own_lock, supersede, version_of
+from core.services.report_rows import (
+    freeze,
+    keep_draft,
+    living_lock,
+    newest_image,
+    own_lock,
+    signed_version,
+    supersede,
+    version_of,
+    words_know,
+)
 from core.services.signing import check_view, signer_view
 from core.services.steps import advance, flag, state_of, step_row, touch
 from core.services.templates import templates_for
@@ -77,11 +87,15 @@ class Reports:
             if lock is not None and lock.owner != actor.name and lock.expires_at > unit.now:
                 return
             expires = unit.now + timedelta(minutes=self._kit.config.reports.lock_minutes)
-            opened = lock.opened_at if lock is not None and lock.owner == actor.name else _written_until(step_id, unit)
+            held = lock if lock is not None and lock.owner == actor.name else None
             ReportLock.insert(
-                step=step_id, owner=actor.name, opened_at=opened, expires_at=expires
+                step=step_id,
+                owner=actor.name,
+                opened_at=held.opened_at if held else unit.now,
+                expires_at=expires,
+                newest_image=held.newest_image if held else words_know(step_id),
             ).on_conflict_replace().execute()
-            if lock is None or lock.owner != actor.name:
+            if held is None:
                 unit.audit(actor, "open_report", f"step:{step_id}", row.patient_id)
                 unit.event(f"report:{step_id}", step_id)
                 unit.event("reading", step_id)
@@ -121,7 +135,7 @@ class Reports:
             lock = own_lock(actor, step_id, unit.now)
             expires = unit.now + timedelta(minutes=self._kit.config.reports.lock_minutes)
             ReportLock.update(expires_at=expires).where(ReportLock.step == lock.step_id).execute()
-            keep_draft(unit, actor, step_id, text)
+            keep_draft(unit, actor, step_id, text, lock.newest_image)
             return unit.now
 
         return self._kit.act(actor, "save_draft", act)
@@ -131,11 +145,11 @@ class Reports:
         text.check_conclusion()
 
         def act(unit: Unit) -> None:
-            own_lock(actor, step_id, unit.now)
+            lock = own_lock(actor, step_id, unit.now)
             row = step_row(step_id)
             dictated = row.report_status == str(ReportStatus.DICTATED)
             advance(unit, actor, row, ReportEvent.TEXT_TYPED if dictated else ReportEvent.DRAFT_SUBMITTED)
-            keep_draft(unit, actor, step_id, text)
+            keep_draft(unit, actor, step_id, text, lock.newest_image)
 
         self._kit.act(actor, "submit_report", act)
 
@@ -178,13 +192,13 @@ class Reports:
         self._people.confirm(actor, secret)
 
         def act(unit: Unit) -> int:
-            own_lock(actor, step_id, unit.now)
+            knows = own_lock(actor, step_id, unit.now).newest_image
             row = step_row(step_id)
             _make_due(unit, actor, row)
             advance(unit, actor, row, ReportEvent.PRELIMINARY_RELEASED)
             supersede(unit, step_id, VersionState.RELEASED)
-            version = freeze(unit, actor, row, text, VersionType.PRELIMINARY, VersionState.RELEASED)
-            keep_draft(unit, actor, step_id, text)
+            version = freeze(unit, actor, row, text, VersionType.PRELIMINARY, VersionState.RELEASED, newest_image=knows)
+            keep_draft(unit, actor, step_id, text, knows)
             flag(unit, row, Flag.PRELIMINARY_RELEASED)
             open_rows(unit, self._kit, row, version, preliminary=True)
             return int(version.id)
@@ -272,6 +286,7 @@ class Reports:
                 critical=critical,
                 signer_view=json.dumps([view.announced, view.received, view.flags, [str(s) for s in view.series]]),
                 reason=reason,
+                newest_image=newest_image(),  # what came late was seen one by one
             )
             ReportDraft.delete().where(ReportDraft.step == step_id).execute()
             ReportLock.delete().where(ReportLock.step == step_id).execute()
@@ -285,15 +300,24 @@ class Reports:
         return self.version(actor, self._kit.act(actor, "sign", act))
 
     def open_correction(self, actor: Actor, step_id: int, reason: str) -> ReportDesk:
-        """T17: the old version stays readable and says that a correction is under way."""
+        """T17: the old version stays readable and says that a correction is under way.
+
+        One that is already open is taken up where it stands, with the words typed so far.
+        """
+        require(actor, Role.RADIOLOGIST)
 
         def act(unit: Unit) -> None:
             row = step_row(step_id)
+            lock = living_lock(step_id, unit.now)
+            if lock is not None and lock.owner != actor.name:
+                raise Conflict(_("Compte rendu tenu par %s.") % lock.owner)
+            if str(Flag.CORRECTION_OPEN) in row.flags:
+                return
             advance(unit, actor, row, ReportEvent.REVISION_OPENED, reason=reason)
             flag(unit, row, Flag.CORRECTION_OPEN)
-            last = VersionRow.select().where(VersionRow.step == step_id).order_by(VersionRow.version.desc()).first()
-            if last is not None:
-                keep_draft(unit, actor, step_id, ReportText.from_json(last.text))
+            signed = signed_version(step_id)
+            if signed is not None:
+                keep_draft(unit, actor, step_id, ReportText.from_json(signed.text), signed.newest_image)
 
         self._kit.act(actor, "open_correction", act)
         return self.open(actor, step_id)
@@ -361,12 +385,6 @@ class Reports:
     def templates(self, exam_code: str, modality: str = "") -> list[tuple[str, ReportText]]:
         """Report templates for an exam, the best fitting first."""
         return templates_for(exam_code, modality)
-
-
-def _written_until(step_id: int, unit: Unit) -> datetime:
-    """Since when images are late for who opens now: the words that are there were written before them."""
-    draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
-    return draft.saved_at if draft is not None else unit.now
 
 
 def _check_reader(actor: Actor) -> None:

@@ -69,14 +69,14 @@ def check_view(view: SignerView, shown_hash: str, reason: str, discordance: str)
 
 
 def late_keys(row: Any, actor: Actor, study_ids: Iterable[int]) -> list[tuple[str, bool]]:
-    """Images that came after this person opened the report, and whether they were seen."""
+    """Images that came after the words in this person's hands were begun, and whether they were seen."""
     lock = ReportLock.get_or_none(ReportLock.step == row.id, ReportLock.owner == actor.name)
     if lock is None:
         return []
     late = (
         Instance.select(Instance.id, Instance.key)
         .join(Series, on=(Instance.series == Series.id))
-        .where(Series.study.in_(list(study_ids)), Instance.received_at > lock.opened_at)
+        .where(Series.study.in_(list(study_ids)), Instance.id > lock.newest_image)
         .order_by(Instance.id)
     )
     rows = list(late)

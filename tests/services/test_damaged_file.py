@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,24 @@ def test_the_same_object_sent_again_heals_the_damaged_file(tmp_path: Path, where
         assert not damaged.exists()
         assert damaged.with_suffix(".damaged").exists()
         assert open_lines() == []
+
+
+def test_an_object_sent_twice_at_once_heals_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two associations: the second one finds the file gone that the first one has just replaced."""
+    with hospital(tmp_path) as services:
+        services.ingest.store(arrival())
+        flip(kept(services), -20)
+        compare, first = services.kit.archive.same_dataset, [True]
+
+        def compared(*asked: Any) -> bool:
+            if first.pop() if first else False:
+                services.ingest.store(arrival())
+            return compare(*asked)
+
+        monkeypatch.setattr(services.kit.archive, "same_dataset", compared)
+        assert services.ingest.store(arrival()).what is Stored.DUPLICATE
+        assert Quarantine.select().count() == 0
+        assert len(list((tmp_path / "archive").rglob("*.dcm"))) == 1
 
 
 def test_another_object_under_the_uid_of_a_damaged_one_does_not_take_its_place(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ CREATE TABLE "report_version" (
   "signer_view" TEXT NOT NULL,
   "reason" TEXT NOT NULL,
   "printed_identity" TEXT NOT NULL,
+  "newest_image" INTEGER NOT NULL,
   FOREIGN KEY ("step_id") REFERENCES "step" ("id")
 );
 CREATE INDEX "report_version_step_id" ON "report_version" ("step_id");
@@ -549,6 +550,7 @@ CREATE TABLE "report_draft" (
   "author" TEXT NOT NULL,
   "text" TEXT NOT NULL,
   "saved_at" TEXT NOT NULL,
+  "newest_image" INTEGER NOT NULL,
   FOREIGN KEY ("step_id") REFERENCES "step" ("id")
 );
 CREATE TABLE "report_lock" (
@@ -556,6 +558,7 @@ CREATE TABLE "report_lock" (
   "owner" TEXT NOT NULL,
   "opened_at" TEXT NOT NULL,
   "expires_at" TEXT NOT NULL,
+  "newest_image" INTEGER NOT NULL,
   FOREIGN KEY ("step_id") REFERENCES "step" ("id")
 );
 CREATE TABLE "room" (

@@ -29,6 +29,7 @@ class ReportVersion(Table):
     signer_view = TextField(default="")
     reason = TextField(default="")
     printed_identity = TextField(default="")
+    newest_image = IntegerField(default=0)  # id of the newest image of the archive that these words may know
 
     class Meta:
         indexes = ((("step", "version"), True),)
@@ -40,6 +41,7 @@ class ReportDraft(Table):
     author = TextField()
     text = TextField()
     saved_at = MomentField()
+    newest_image = IntegerField(default=0)  # as when the words were begun: images after it are late
 
 
 class ReportLock(Table):
@@ -50,6 +52,7 @@ class ReportLock(Table):
     owner = TextField()
     opened_at = MomentField()
     expires_at = MomentField()
+    newest_image = IntegerField(default=0)  # images after it came under the owner's hands
 
 
 class Viewed(Table):
