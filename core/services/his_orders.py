@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.i18n import _
+from core.index.patient_rows import current
 from core.index.rows import insert
 from core.index.tables import Exam as ExamRow
 from core.index.tables import ImagingServiceRequest as Request
@@ -16,6 +17,7 @@ from core.model.identifiers import derived_uid, is_uid
 from core.model.order import Exam, Urgency
 from core.model.people import Actor, Role
 from core.model.step import Flag, StepEvent, StepStatus
+from core.services.his_pairs import pair
 from core.services.kit import Kit
 from core.services.orders import create_request, create_step, exam_of
 from core.services.steps import advance, change, flag
@@ -26,7 +28,8 @@ URGENCY = {"S": Urgency.VITAL, "A": Urgency.URGENT, "P": Urgency.URGENT, "C": Ur
 
 def apply_orders(unit: Unit, kit: Kit, actor: Actor, patient: Any, message: HisMessage) -> tuple[InboxState, str]:
     """Every order group of a message; the most serious outcome counts."""
-    outcomes = [_apply(unit, kit, actor, patient, order, message) for order in message.orders]
+    spoken: set[int] = set()  # exams that an earlier group of this message asked for
+    outcomes = [_apply(unit, kit, actor, patient, order, message, spoken) for order in message.orders]
     for state in (InboxState.HELD, InboxState.STALE):
         said = [text for outcome, text in outcomes if outcome is state]
         if said:
@@ -35,7 +38,7 @@ def apply_orders(unit: Unit, kit: Kit, actor: Actor, patient: Any, message: HisM
 
 
 def _apply(
-    unit: Unit, kit: Kit, actor: Actor, patient: Any, order: OrderFeed, message: HisMessage
+    unit: Unit, kit: Kit, actor: Actor, patient: Any, order: OrderFeed, message: HisMessage, spoken: set[int]
 ) -> tuple[InboxState, str]:
     if order.act in (OrderAct.IGNORED, OrderAct.NOTE):
         return InboxState.APPLIED, ""
@@ -44,7 +47,7 @@ def _apply(
     if request is None:
         if order.act in (OrderAct.CANCEL, OrderAct.DISCONTINUE):
             return _unknown_cancelled(unit, order)
-        return _new(unit, kit, actor, patient, order, message)
+        return _new(unit, kit, actor, patient, order, message, spoken)
     if told is not None and request.told_at is not None and told < request.told_at:
         return InboxState.STALE, _("plus ancien que ce qui est connu de la demande")
     if request.patient_id != patient.id:
@@ -52,12 +55,12 @@ def _apply(
     Request.update(told_at=told or request.told_at).where(Request.id == request.id).execute()
     steps = _steps_of(request)
     if order.act in (OrderAct.CANCEL, OrderAct.DISCONTINUE):
-        return _stop(unit, actor, order, steps)
+        return _stop_named(unit, actor, order, steps, message)
     if order.act in (OrderAct.SUSPEND, OrderAct.RELEASE):
-        for step in steps:
+        for step in _named(order, steps):
             flag(unit, step, Flag.SUSPENDED, on=order.act is OrderAct.SUSPEND)
         return InboxState.APPLIED, ""
-    return _change(unit, kit, actor, request, order, steps)
+    return _change(unit, kit, actor, request, order, steps, spoken)
 
 
 def _known_request(order: OrderFeed, message: HisMessage) -> Any | None:
@@ -84,10 +87,8 @@ def _steps_of(request: Any) -> list[Any]:
 def _unknown_cancelled(unit: Unit, order: OrderFeed) -> tuple[InboxState, str]:
     """The order may come yet; only the placer's number says for certain that it is the same one."""
     if not order.placer_number:
-        text = _("Annulation de la demande inconnue %s, sans numéro du demandeur : à vérifier.") % order.filler_number
-        insert(Task, kind="order_unknown", role=str(Role.RECEPTION), text=text, created_at=unit.now)
-        unit.event("alarm", "hl7")
-        return InboxState.HELD, text
+        text = _("Annulation de la demande inconnue %s, sans numéro du demandeur : à vérifier.")
+        return _for_reception(unit, "order_unknown", text % order.filler_number)
     OrderTombstone.insert(
         placer_number=order.placer_number, placer_authority=order.placer_authority, at=unit.now
     ).on_conflict_ignore().execute()
@@ -95,7 +96,7 @@ def _unknown_cancelled(unit: Unit, order: OrderFeed) -> tuple[InboxState, str]:
 
 
 def _new(
-    unit: Unit, kit: Kit, actor: Actor, patient: Any, order: OrderFeed, message: HisMessage
+    unit: Unit, kit: Kit, actor: Actor, patient: Any, order: OrderFeed, message: HisMessage, spoken: set[int]
 ) -> tuple[InboxState, str]:
     first = order.steps[0] if order.steps else OrderedStep()
     given = first.accession_number.strip()
@@ -121,6 +122,7 @@ def _new(
     )
     for index, ordered in enumerate(order.steps):
         step = _new_step(unit, kit, actor, request, patient, order, ordered, index)
+        spoken.add(step.id)
         if order.act is OrderAct.SUSPEND:
             flag(unit, step, Flag.SUSPENDED)
     if _cancelled_before(order):
@@ -218,7 +220,7 @@ def _give_slot(unit: Unit, kit: Kit, actor: Actor, step: Any, ordered: OrderedSt
 
 
 def _change(
-    unit: Unit, kit: Kit, actor: Actor, request: Any, order: OrderFeed, steps: list[Any]
+    unit: Unit, kit: Kit, actor: Actor, request: Any, order: OrderFeed, steps: list[Any], spoken: set[int]
 ) -> tuple[InboxState, str]:
     told = {
         "prescriber": order.prescriber,
@@ -230,13 +232,56 @@ def _change(
     said = {name: value for name, value in told.items() if value}
     if said:
         Request.update(**said).where(Request.id == request.id).execute()
-    for step, ordered in zip(steps, order.steps, strict=False):
+    free = [step for step in steps if step.id not in spoken]
+    pairs, others = pair(free, order.steps)
+    if len(steps) == len(free) == len(others) == 1 and not pairs and _may_be_it(order, others[0]):
+        pairs, others = [(steps[0], others[0])], []
+    spoken.update(step.id for step, _line in pairs)
+    for step, ordered in pairs:
         if step.status in BEFORE_START:
             _change_step(unit, kit, actor, step, order, ordered, said)
         elif said.get("indication") or said.get("comment"):
             _tell_technologist(unit, step)
             change(unit, step)
-    return InboxState.APPLIED, ""
+    if order.act is OrderAct.NEW:
+        spoken.update(_add(unit, kit, actor, request, order, others, len(steps)))
+        return InboxState.APPLIED, request.accession_number if others else ""
+    return _unlike(unit, actor, request, order, others) if others else (InboxState.APPLIED, "")
+
+
+def _may_be_it(order: OrderFeed, ordered: OrderedStep) -> bool:
+    """Whether the one exam of an order may be the one line of a message: a change names another exam, or none."""
+    return order.act is OrderAct.CHANGE or not ordered.exam_code
+
+
+def _add(
+    unit: Unit, kit: Kit, actor: Actor, request: Any, order: OrderFeed, others: list[OrderedStep], count: int
+) -> list[int]:
+    """Further exams under a placer's number that is known already: another order group of the same message."""
+    patient = current(request.patient_id)
+    added = []
+    for index, ordered in enumerate(others, count):
+        added.append(_new_step(unit, kit, actor, request, patient, order, ordered, index).id)
+        given = ordered.accession_number.strip()
+        if given and given != request.accession_number and not request.foreign_accession:
+            request.foreign_accession = given
+            Request.update(foreign_accession=given).where(Request.id == request.id).execute()
+    return added
+
+
+def _unlike(
+    unit: Unit, actor: Actor, request: Any, order: OrderFeed, others: list[OrderedStep]
+) -> tuple[InboxState, str]:
+    """A change of an exam that the order does not hold: nobody guesses which one was meant."""
+    asked = ", ".join(ordered.exam_label or ordered.exam_code or "?" for ordered in others)
+    text = _("Changement de la demande %s pour un examen qu'elle ne contient pas (%s) : à vérifier.")
+    return _for_reception(unit, "order_exam", text % (order.number, asked), patient_id=request.patient_id)
+
+
+def _for_reception(unit: Unit, kind: str, text: str, **about: Any) -> tuple[InboxState, str]:
+    insert(Task, kind=kind, role=str(Role.RECEPTION), text=text, created_at=unit.now, **about)
+    unit.event("alarm", "hl7")
+    return InboxState.HELD, text
 
 
 def _change_step(
@@ -255,6 +300,28 @@ def _change_step(
         _give_slot(unit, kit, actor, step, ordered, StepEvent.SLOT_MOVED)
     elif step.status in (StepStatus.REQUESTED, StepStatus.NO_SHOW) and step.vetting != "WAITING":
         _give_slot(unit, kit, actor, step, ordered, StepEvent.SLOT_GIVEN)
+
+
+def _named(order: OrderFeed, steps: list[Any]) -> list[Any]:
+    """The exams that an order group names; the whole order when it names none of them."""
+    pairs, _others = pair(steps, order.steps)
+    return [step for step, _line in pairs] or steps
+
+
+def _stop_named(
+    unit: Unit, actor: Actor, order: OrderFeed, steps: list[Any], message: HisMessage
+) -> tuple[InboxState, str]:
+    """Of an order of several exams only those named stop; that the others go on is told to people."""
+    named = _named(order, steps)
+    state, effect = _stop(unit, actor, order, named)
+    together = [o for o in message.orders if (o.act, o.number) == (order.act, order.number)]
+    stopped = {step.id for one in together for step in _named(one, steps)}
+    going_on = [s.exam_label for s in steps if s.id not in stopped and s.status in BEFORE_START]
+    if not going_on:
+        return state, effect
+    text = _("Annulation d'une partie de la demande %s : %s reste à faire. À vérifier.")
+    held = _for_reception(unit, "partial_cancel", text % (order.number, ", ".join(going_on)), step_id=named[0].id)
+    return held[0], "; ".join(part for part in (effect, held[1]) if part)
 
 
 def _stop(unit: Unit, actor: Actor, order: OrderFeed, steps: list[Any]) -> tuple[InboxState, str]:
