@@ -83,7 +83,9 @@ class PrintRunner:
     def _begin(self, printer: Printer) -> None:
         try:
             lane = Lane(printer.name, self._driver_for(printer), self._queue, self._clock)
-        except BadInput as error:
+        except Exception as error:  # one declaration that nobody can follow hinders no other printer
+            if not isinstance(error, BadInput):
+                log.exception("printer %s", printer.name)
             if printer.state != str(error):
                 self._queue.printer_is(printer.name, PrinterState(Condition.AWAY, ("address",), str(error)))
             return

@@ -44,16 +44,16 @@ class IppClient:
     """
 
     def __init__(self, uri: str, user: str = "yelen", timeout_s: float = 10.0, answer_s: float = 30.0) -> None:
-        parts = urlsplit(uri)
-        if parts.scheme != "ipp" or not parts.hostname:
-            raise BadInput(_("Adresse d'imprimante refusée : %s (attendu : ipp://machine/ipp/print)") % uri, "address")
         self.uri = uri
-        self._host, self._port = parts.hostname, parts.port or 631
-        self._path = parts.path or "/"
+        self._host, self._port, self._path = _address(uri)
         self._user = user
         self._timeout_s = timeout_s
         self._answer_s = answer_s
         self._ids = itertools.count(1)
+
+    @property
+    def path(self) -> str:
+        return self._path
 
     def printer_attributes(self, names: Sequence[str]) -> Message:
         asked = keywords("requested-attributes", names)
@@ -108,6 +108,17 @@ class IppClient:
         return Message(operation, next(self._ids), groups)
 
 
+def _address(uri: str) -> tuple[str, int, str]:
+    """Machine, port, path. Raises `BadInput` for anything else than `ipp://machine[:port][/path]`."""
+    try:
+        parts = urlsplit(uri)
+        if parts.scheme == "ipp" and parts.hostname:
+            return parts.hostname, parts.port or 631, parts.path or "/"
+    except ValueError:  # a port that is no number or beyond 65535, a bracket that is not closed
+        pass
+    raise BadInput(_("Adresse d'imprimante refusée : %s (attendu : ipp://machine/ipp/print)") % uri, "address")
+
+
 class Line:
     """An open connection for one request."""
 
@@ -116,7 +127,7 @@ class Line:
         self._http = http.client.HTTPConnection(host, port, timeout=timeout_s)
         try:
             self._http.connect()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second is a machine name that cannot be one
             raise Unreachable(_("L'imprimante ne répond pas.")) from error
 
     def ask(self, path: str, request: Message, document: bytes = b"") -> Message:

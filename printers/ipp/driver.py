@@ -7,6 +7,7 @@ the paper is one that the printer knows and nothing is scaled (P6).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import PeerError, Unreachable
@@ -17,7 +18,14 @@ from printers.ipp.client import IppClient
 from printers.ipp.message import Attribute, Group, GroupTag, Message, Tag
 from printers.ports import Condition, Fate, News, PrinterState, name_at_printer
 
-STATE = ("printer-state", "printer-state-reasons", "printer-state-message", "printer-is-accepting-jobs", "media-ready")
+STATE = (
+    "printer-state",
+    "printer-state-reasons",
+    "printer-state-message",
+    "printer-is-accepting-jobs",
+    "printer-uri-supported",
+    "media-ready",
+)
 ABILITIES = (*STATE, "media-supported", "document-format-supported", "print-scaling-supported", "printer-up-time")
 JOB = ("job-id", "job-name", "job-state", "job-state-reasons", "job-printer-state-reasons", "time-at-completed")
 
@@ -51,7 +59,9 @@ class IppPrinter:
 
     def state(self) -> PrinterState:
         try:
-            return words.printer_state(self._printer(STATE))
+            printer = self._printer(STATE)
+            state = words.printer_state(printer)
+            return state if state.condition is Condition.STOPPED else self._wrong_address(printer) or state
         except PeerError as error:
             return PrinterState(Condition.AWAY, ("unreachable",), str(error))
 
@@ -113,7 +123,22 @@ class IppPrinter:
         return News(Fate.CANCELLED) if answer.code < 0x0400 else News(Fate.DOUBTFUL, words.refusal(answer))
 
     def _printer(self, names: Sequence[str]) -> Group:
-        return self._client.printer_attributes(names).group(GroupTag.PRINTER)
+        """What the printer at this address says of itself. Raises `PeerError` when there is none here."""
+        answer = self._client.printer_attributes(names)
+        if answer.code >= 0x0400:
+            raise PeerError(_("Pas d'imprimante à cette adresse : %s") % words.refusal(answer))
+        printer = answer.group(GroupTag.PRINTER)
+        if printer.number("printer-state") is None:
+            raise PeerError(_("Pas d'imprimante à cette adresse : elle ne dit pas son état"))
+        return printer
+
+    def _wrong_address(self, printer: Group) -> PrinterState | None:
+        """Some answer for any path: the queue they name is not the one that was declared. Source: RFC 8011 5.4.1."""
+        named = [uri for uri in printer.words("printer-uri-supported") if urlsplit(uri).scheme in ("ipp", "ipps")]
+        if not named or self._client.path.strip("/") in {urlsplit(uri).path.strip("/") for uri in named}:
+            return None
+        sentence = _("adresse à vérifier : l'imprimante qui répond se nomme %s") % named[0]
+        return PrinterState(Condition.WARNING, ("address",), sentence, printer.words("media-ready"))
 
     def _cannot_print(self, job: PrintJob, printer: Group) -> str:
         """A printer that lists nothing is believed to take anything."""
@@ -134,6 +159,9 @@ class IppPrinter:
         return template
 
     def _taken(self, answer: Message, printer: Group) -> News:
+        if answer.code == words.DEVICE_ERROR:
+            number = answer.group(GroupTag.JOB).number("job-id")
+            return News(Fate.DOUBTFUL if number is None else Fate.TAKEN, words.refusal(answer), number)
         if answer.code in words.NOT_NOW:
             return News(Fate.NOT_TAKEN, words.refusal(answer))
         if answer.code >= 0x0400:
@@ -164,7 +192,7 @@ class IppPrinter:
 
         Source: RFC 8011 5.4.29. After a restart of ours only the job's creation is known.
         """
-        up_s = _up_time(self._printer(("printer-up-time",)))
+        up_s = _up_time(self._printer(("printer-state", "printer-up-time")))
         job_id, then_s = self._sent_at
         if job_id != job.id:
             then_s = up_s - int((self._clock.now() - job.created_at).total_seconds())

@@ -15,11 +15,11 @@ IDLE, PROCESSING, STOPPED = 3, 4, 5
 NOT_NOW = {
     0x0500,  # server-error-internal-error
     0x0502,  # service-unavailable
-    0x0504,  # temporary-error
-    0x0505,  # version aside, RFC 8011 calls it device-error
+    0x0505,  # temporary-error
     0x0506,  # not-accepting-jobs
     0x0507,  # busy: one job at a time
 }
+DEVICE_ERROR = 0x0504  # jam, paper …: the job may have been taken all the same
 NOT_FOUND = 0x0406
 NOT_POSSIBLE = 0x0404  # cancelling what is over
 
@@ -118,6 +118,8 @@ def printer_state(printer: Group) -> PrinterState:
 
 def _by_itself(condition: Condition, printer: Group) -> str:
     """A state without a reason."""
+    if condition is Condition.STOPPED and _refuses_jobs(printer):
+        return _("n'accepte pas de travaux")
     if condition is Condition.STOPPED:
         return " ".join(printer.words("printer-state-message")[:1]) or _("arrêtée")
     return _("imprime") if condition is Condition.BUSY else _("ok")
@@ -126,11 +128,19 @@ def _by_itself(condition: Condition, printer: Group) -> str:
 def _condition(printer: Group, reasons: tuple[str, ...]) -> Condition:
     state = printer.number("printer-state")
     hands = [reason for reason in reasons if bare(reason) in _HANDS_NEEDED]
-    if state == STOPPED or any(not reason.endswith(("-warning", "-report")) for reason in hands):
+    if (
+        state == STOPPED
+        or _refuses_jobs(printer)
+        or any(not reason.endswith(("-warning", "-report")) for reason in hands)
+    ):
         return Condition.STOPPED
     if hands or spoken(reasons):
         return Condition.WARNING
     return Condition.BUSY if state == PROCESSING else Condition.OK
+
+
+def _refuses_jobs(printer: Group) -> bool:
+    return printer.all("printer-is-accepting-jobs") == (False,)
 
 
 def refusal(answer: Message) -> str:
@@ -149,9 +159,12 @@ def refusal(answer: Message) -> str:
         0x0501: _("opération inconnue de l'imprimante"),
         0x0502: _("service indisponible"),
         0x0503: _("version d'IPP non prise en charge"),
-        0x0505: _("panne de l'imprimante"),
+        0x0504: _("panne de l'imprimante"),
+        0x0505: _("panne passagère de l'imprimante"),
         0x0506: _("n'accepte pas de travaux"),
         0x0507: _("occupée"),
+        0x0508: _("travail annulé à l'imprimante"),
+        0x0509: _("plusieurs documents à la fois refusés"),
     }
     sentence = sentences.get(answer.code, _("refus 0x%04X") % answer.code)
     rejected = _rejected(answer)

@@ -48,6 +48,12 @@ def test_a_convocation_comes_out_once_and_is_done(lane: Lane, queue: MemoryQueue
     assert [path.name for path in printed] == [name_at_printer(queue.jobs[number])]
 
 
+def test_a_wrong_queue_of_a_real_printer_is_not_shown_as_good(laser: IppEvePrinter, real_clock: SystemClock) -> None:
+    wrong = IppPrinter(laser.uri.replace("/ipp/print", "/printers/etage2"), real_clock)
+    assert wrong.state().condition in (Condition.AWAY, Condition.WARNING)
+    assert IppPrinter(laser.uri, real_clock).state().condition is Condition.OK
+
+
 def test_two_sheets_come_out_in_their_order(lane: Lane, queue: MemoryQueue, laser: IppEvePrinter) -> None:
     first, second = queue.add(PDF + b"1"), queue.add(PDF + b"2")
     step_until(lane, lambda: queue.state_of(second) is PrintState.DONE)

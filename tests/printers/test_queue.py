@@ -303,7 +303,16 @@ def test_a_printer_declared_while_the_box_runs_is_followed_and_a_moved_one_is_fo
     assert (len(first.sent), len(second.sent)) == (1, 1)
 
 
-def test_a_printer_with_an_impossible_address_says_so_and_hinders_no_other(queue: MemoryQueue) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Printer("FAX1", "fax", "5551"),
+        Printer("FAX1", "ipp", "ipp://laser:99999/ipp/print"),
+        Printer("FAX1", "raw", f"zebra:{'9' * 5000}"),
+    ],
+    ids=["kind", "port", "endless"],
+)
+def test_a_printer_with_an_impossible_address_says_so_and_hinders_no_other(queue: MemoryQueue, wrong: Printer) -> None:
     said, done = threading.Event(), threading.Event()
     queue_is, queue_done = queue.printer_is, queue.done
 
@@ -317,11 +326,11 @@ def test_a_printer_with_an_impossible_address_says_so_and_hinders_no_other(queue
         done.set()
 
     queue.printer_is, queue.done = hear, tell  # type: ignore[method-assign]
-    declared = [Printer("FAX1", "fax", "5551"), Printer("PDF1", "folder", "papier")]
+    declared = [wrong, Printer("PDF1", "folder", "papier")]
     clock = SystemClock()
     number = queue.add(printer="PDF1")
     runner = PrintRunner(
-        lambda: declared, lambda one: driver_for(one, Path("/"), clock) if one.kind == "fax" else Says(), queue, clock
+        lambda: declared, lambda one: driver_for(one, Path("/"), clock) if one is wrong else Says(), queue, clock
     )
     runner.start()
     assert said.wait(HANGING_S)
