@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from peewee import BlobField, FloatField
 
-from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, Table
+from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, ReportVersion, Table
 
 if TYPE_CHECKING:
     from core.index.database import IndexDatabase
@@ -130,12 +130,20 @@ def statements() -> list[str]:
                 f"CREATE TRIGGER frozen_{name}_{verb.lower()} BEFORE {verb} ON {quoted(name)} "
                 f"BEGIN SELECT RAISE(ABORT, 'append-only table'); END"
             )
-    made.append(
-        "CREATE TRIGGER frozen_report_version_text BEFORE UPDATE OF text, sha256, step_id, version, author, signer, at "
-        "ON report_version BEGIN SELECT RAISE(ABORT, 'a released or signed report is frozen'); END"
+    return made + _frozen_versions()
+
+
+def _frozen_versions() -> list[str]:
+    """A released or signed report: every column stays but the state, which only ever ends."""
+    kept = ", ".join(quoted(c) for c in columns(ReportVersion) if c != "state")
+    refusal = "BEGIN SELECT RAISE(ABORT, 'a released or signed report is frozen'); END"
+    replaced = (
+        "OLD.state = NEW.state OR (OLD.state IN ('released', 'signed') AND NEW.state IN ('superseded', 'withdrawn')) "
+        "OR (OLD.state = 'superseded' AND NEW.state = 'withdrawn')"
     )
-    made.append(
-        "CREATE TRIGGER frozen_report_version_delete BEFORE DELETE ON report_version "
-        "BEGIN SELECT RAISE(ABORT, 'a released or signed report is frozen'); END"
-    )
-    return made
+    return [
+        f"CREATE TRIGGER frozen_report_version_columns BEFORE UPDATE OF {kept} ON report_version {refusal}",
+        f"CREATE TRIGGER frozen_report_version_state BEFORE UPDATE OF state ON report_version WHEN NOT ({replaced}) "
+        f"{refusal}",
+        f"CREATE TRIGGER frozen_report_version_delete BEFORE DELETE ON report_version {refusal}",
+    ]
