@@ -14,13 +14,12 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from core.archive.disk import Buffer, Disk, ensure_folder, publish, publishing
+from core.archive.disk import Buffer, Disk, ensure_folder, publishing
 from core.archive.part10 import META_CAP, read_file_meta
 from core.clock import Clock
 from core.errors import OutOfResources
@@ -28,7 +27,6 @@ from core.i18n import _
 
 PAGE = 900.0  # seconds
 PIECE = 1 << 20
-SMALL = 64 << 10  # bytes that are hashed sooner than another thread wakes up
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ class Archive:
         self._known: set[str] = set()
         self._page_since = clock.monotonic()
         self._settled = False
-        self._hashing = ThreadPoolExecutor(4, "hash")
         self._free: tuple[float, float] = (-10.0, 100.0)
         for name in ("archive", "quarantine", "spool", "cache", "paper"):
             ensure_folder(self.disk, data / name)
@@ -101,16 +98,14 @@ class Archive:
     def _publish(self, folder: str, suffix: str, buffers: list[Buffer]) -> StoredFile:
         key = self.new_key()
         path = f"{folder}/{key}{suffix}"
-        size = sum(len(buffer) for buffer in buffers)
-        if size <= SMALL:
-            publish(self.disk, self.data / path, buffers)
-            return StoredFile(key, path, size, _sha256(buffers))
-        digest = self._hashing.submit(_sha256, buffers)  # while the disk works
-        try:
-            publish(self.disk, self.data / path, buffers)
-        finally:
-            wait((digest,))  # the buffers are the caller's again
-        return StoredFile(key, path, size, digest.result())
+        with publishing(self.disk, self.data / path) as descriptor:
+            self.disk.write(descriptor, buffers)
+            self.disk.begin(descriptor)
+            digest, size = hashlib.sha256(), 0
+            for buffer in buffers:  # while the disk works
+                digest.update(buffer)
+                size += len(buffer)
+        return StoredFile(key, path, size, digest.hexdigest())
 
     def drop(self, stored: StoredFile) -> None:
         """A file that no row will name: the act that wanted it was refused. Only ever called before any ack."""
@@ -228,13 +223,6 @@ class Archive:
 def _noted_as(folder: str) -> str:
     """A study's folder is noted as its day: a new study costs no note."""
     return folder.rpartition("/")[0] if folder.startswith("archive/") else folder
-
-
-def _sha256(buffers: list[Buffer]) -> str:
-    digest = hashlib.sha256()
-    for buffer in buffers:
-        digest.update(buffer)
-    return digest.hexdigest()
 
 
 @contextmanager
