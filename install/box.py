@@ -21,6 +21,7 @@ def run(config: Config, say: Callable[[str], object]) -> None:
     """Serve until SIGTERM or SIGINT."""
     leaving = threading.Event()
     with _signals(leaving), open_house(config) as house:
+        house.services.ports.leaving = leaving.is_set
         doors = open_all(plans(house), config)
         house.services.ports.doors = lambda: {door.name: door.address for door in doors if door.address}
         try:

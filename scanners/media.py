@@ -16,6 +16,7 @@ from pathlib import Path
 from core.archive.part10 import FileMeta, read_file_meta
 from core.errors import BadMessage, OutOfResources, YelenError
 from core.i18n import _, plural
+from core.index.writer import Unit
 from core.model.people import Actor
 from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored
 from core.services import Services
@@ -28,6 +29,7 @@ FILE_CAP = 4 << 30  # bytes
 INFLATED_CAP = 64 << 20  # bytes
 RATIO_CAP = 100
 FILES_CAP = 200_000
+NAMED = 20  # files named in the audit row
 SENDER = Sender("IMPORT", "", False)
 
 
@@ -41,6 +43,7 @@ class ImportReport:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     studies: set[int] = field(default_factory=set)
+    stopped: str = ""  # why it ended before the last file
 
     def lines(self) -> list[str]:
         """The report in French, one line each."""
@@ -52,6 +55,10 @@ class ImportReport:
             said.append(plural("%d image déjà connue", "%d images déjà connues", self.duplicates) % self.duplicates)
         said += [_("en quarantaine : %s (%s)") % found for found in self.quarantined]
         said += [_("illisible : %s (%s)") % found for found in self.unreadable]
+        if self.stopped:
+            said.append(
+                _("ARRÊTÉ AVANT LA FIN : %s ; à relancer, ce qui est archivé ne le sera pas deux fois") % self.stopped
+            )
         if self.ignored:
             many = len(self.ignored)
             said.append(plural("%d autre fichier ignoré", "%d autres fichiers ignorés", many) % many)
@@ -68,25 +75,52 @@ class MediaImport:
     def run(self, actor: Actor, folder: Path, progress: Callable[[int, str], None] | None = None) -> ImportReport:
         """Take in every object below `folder`. Raises `BadMessage` when there is no such folder.
 
-        progress: called with the number of files looked at and the current name.
+        progress: called with the number of files looked at and the current name. Whatever ends it early (a full disk,
+        the box that stops, a person), what was done is in the audit, and in the report where there is one.
         """
         if not folder.exists():
             raise BadMessage(_("Dossier introuvable : %s") % folder)
         report = ImportReport()
+        self._note(actor, folder, "begun", report)
+        try:
+            self._take_all(folder, report, progress)
+        except OutOfResources as fault:
+            report.stopped = str(fault)
+        except BaseException as fault:
+            report.stopped = str(fault) or type(fault).__name__
+            self._note(actor, folder, "stopped", report)
+            raise
+        self._note(actor, folder, "stopped" if report.stopped else "ok", report)
+        return report
+
+    def _take_all(self, folder: Path, report: ImportReport, progress: Callable[[int, str], None] | None) -> None:
         for number, (name, path) in enumerate(files_below(folder, report), 1):
             if number > FILES_CAP:
-                raise BadMessage(_("Trop de fichiers sur ce support (%d).") % FILES_CAP)
+                report.stopped = _("Trop de fichiers sur ce support (%d).") % FILES_CAP
+            elif self._services.ports.leaving():
+                report.stopped = _("le serveur s'arrête")
+            if report.stopped:
+                return
             if progress:
                 progress(number, name)
             self._take(name, path, report)
-        self._services.kit.act(
-            actor,
-            "import",
-            lambda unit: unit.audit(
-                actor, "import", f"media:{folder.name}", archived=report.archived, refused=len(report.quarantined)
-            ),
-        )
-        return report
+
+    def _note(self, actor: Actor, folder: Path, outcome: str, report: ImportReport) -> None:
+        def act(unit: Unit) -> None:
+            unit.audit(
+                actor,
+                "import",
+                f"media:{folder.name}",
+                outcome=outcome,
+                archived=report.archived,
+                refused=len(report.quarantined),
+                unreadable=len(report.unreadable),
+                ignored=len(report.ignored),
+                names=[name for name, _why in (*report.quarantined, *report.unreadable)][:NAMED],
+                why=report.stopped,
+            )
+
+        self._services.kit.act(actor, "import", act)
 
     def _take(self, name: str, path: Path, report: ImportReport) -> None:
         try:
@@ -100,7 +134,7 @@ class MediaImport:
         try:
             arrival = self._arrival(content)
         except BadMessage as fault:
-            if fault.reason == Reason.NO_META and not _looks_dicom(name):
+            if fault.reason == Reason.NO_META and not _looks_dicom(name, content):
                 report.ignored.append(name)
             else:
                 self._refuse(name, content, fault, report)
@@ -196,8 +230,15 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _looks_dicom(name: str) -> bool:
-    return name.lower().endswith((".dcm", ".dicom"))
+def _looks_dicom(name: str, content: bytes) -> bool:
+    """A file that was meant to be DICOM, whatever is left of it: most discs name no extension.
+
+    It has the prefix, begins with an element of group 0002 or 0008, or is a preamble cut short.
+    """
+    if name.lower().endswith((".dcm", ".dicom")) or content[128:132] == b"DICM":
+        return True
+    begins = content[:2] in (b"\x02\x00", b"\x08\x00") and content[3:4] == b"\0" and len(content) >= 8
+    return begins or (bool(content) and not any(content[:128]) and b"DICM".startswith(content[128:]))
 
 
 def _reason_of(fault: BadMessage) -> Reason:
@@ -216,4 +257,6 @@ def _inflated(dataset: memoryview) -> bytes:
         raise BadMessage(_("Contenu compressé illisible."), Reason.BAD_STRUCTURE) from fault
     if len(content) > INFLATED_CAP or len(content) > RATIO_CAP * max(len(dataset), 1024):
         raise BadMessage(_("Contenu qui gonfle démesurément."), Reason.BOMB)
+    if not inflater.eof:
+        raise BadMessage(_("Contenu compressé coupé avant sa fin."), Reason.TRUNCATED)
     return content

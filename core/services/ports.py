@@ -64,3 +64,5 @@ class Ports:
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None
     replica: Callable[[], dict[str, object]] | None = None
+    leaving: Callable[[], bool] = lambda: False
+    """Whether the box was told to stop: what works for long ends at the next whole step."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from pathlib import Path
 
+import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
 
 from core.archive.part10 import read_file_meta
-from core.index.tables import Instance, Quarantine, Study
+from core.index.tables import Audit, Instance, Quarantine, Study
 from core.services import Ports, Services
 from scanners.media import DEFLATED, ImportReport, MediaImport
 from tests.people.hospital import ADMIN, hospital
@@ -83,6 +85,92 @@ def test_a_truncated_image_is_kept_aside_and_the_next_one_served(tmp_path: Path)
         assert report.archived == 2
         assert len(report.quarantined) == 1
         assert Quarantine.get().size > 0
+
+
+@pytest.mark.parametrize("left", [20, 100, 131, 140, 150, 250, 330, 400, 600])
+def test_a_cut_image_without_an_extension_is_never_passed_over_in_silence(tmp_path: Path, left: int) -> None:
+    disc = tmp_path / "disc"
+    burn(disc / "IM1", "1.2.3.1")
+    (disc / "IM2").write_bytes((disc / "IM1").read_bytes()[:left])
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        report = run(services, disc)
+        assert report.archived == 1
+        assert [name for name, _why in report.quarantined] == ["IM2"]
+        assert Quarantine.get().size >= left
+
+
+def test_a_cut_bare_data_set_is_kept_aside_too(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    (disc / "IM1").write_bytes(encoded(dataset("1.2.3.1"))[:150])
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        assert [name for name, _why in run(services, disc).quarantined] == ["IM1"]
+
+
+def test_a_deflated_data_set_that_was_cut_is_not_taken_for_whole(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    burn(disc / "IM1", "1.2.3.1", syntax=DEFLATED)
+    whole = (disc / "IM1").read_bytes()
+    (disc / "IM1").write_bytes(whole[:-8])
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        report = run(services, disc)
+        assert report.quarantined == [("IM1", "Contenu compressé coupé avant sa fin.")]
+        assert Quarantine.get().reason == "truncated"
+        (disc / "IM1").write_bytes(whole)
+        assert run(services, disc).archived == 1
+
+
+def told(services: Services) -> list[tuple[str, dict[str, object]]]:
+    rows = Audit.select().where(Audit.action == "import").order_by(Audit.seq)
+    return [(row.outcome, json.loads(row.detail or "{}")) for row in rows]
+
+
+def test_a_full_disk_ends_the_import_with_its_report_and_its_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disc = tmp_path / "disc"
+    (disc / "A").mkdir(parents=True)
+    (disc / "A" / "bad.dcm").write_bytes(b"x" * 200)
+    for n in range(4):
+        burn(disc / "B" / f"IM{n}", f"1.2.3.{n}", number=n)
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        monkeypatch.setattr(
+            services.kit.archive, "free_percent", lambda: 50.0 if Instance.select().count() < 2 else -1.0
+        )
+        report = run(services, disc)
+        assert report.archived == 2
+        assert any(line.startswith("ARRÊTÉ AVANT LA FIN : Disque presque plein") for line in report.lines())
+        (begun, _facts), (stopped, facts) = told(services)
+        assert (begun, stopped) == ("begun", "stopped")
+        assert (facts["archived"], facts["refused"], facts["names"]) == (2, 1, ["A/bad.dcm"])
+
+
+def test_a_box_that_stops_ends_the_import_after_a_whole_file(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    for n in range(4):
+        burn(disc / f"IM{n}", f"1.2.3.{n}", number=n)
+    looks = iter([False, False, True])
+    with hospital(tmp_path / "box", ports=Ports(read_header=read_header, leaving=lambda: next(looks))) as services:
+        report = run(services, disc)
+        assert report.archived == Instance.select().count() == 2
+        assert "le serveur s'arrête" in report.lines()[2]
+        assert told(services)[-1][0] == "stopped"
+
+
+def test_a_person_who_interrupts_leaves_an_audit_of_what_was_done(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    for n in range(4):
+        burn(disc / f"IM{n}", f"1.2.3.{n}", number=n)
+
+    def interrupts(number: int, _name: str) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        with pytest.raises(KeyboardInterrupt):
+            MediaImport(services, read_header).run(ADMIN, disc, interrupts)
+        outcome, facts = told(services)[-1]
+        assert (outcome, facts["archived"], facts["why"]) == ("stopped", 2, "KeyboardInterrupt")
 
 
 def test_a_deflated_bomb_is_refused_before_it_swells(tmp_path: Path) -> None:
