@@ -15,13 +15,14 @@ from pathlib import Path
 
 from core.clock import stamp
 from core.config import FILE_NAME
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, Conflict, NotFound, OutOfResources
 from core.i18n import _
 from core.index.writer import Unit
 from core.model.people import Actor
 from install import one_server
 from install.calls import Copied
 from install.house import House
+from install.trouble import sentence_of
 
 INDEX = "index.sqlite"
 MANIFEST = "sauvegarde.json"
@@ -38,19 +39,43 @@ def back_up(house: House, actor: Actor, folder: str) -> Copied:
         part.mkdir(mode=0o700)
     except FileExistsError:
         raise Conflict(_("Une sauvegarde inachevée occupe %s.") % part) from None
-    _copy_index(house.config.data / INDEX, part / INDEX)
-    shutil.copytree(house.config.data / "secrets", part / "secrets")
-    shutil.copy2(house.config.data / FILE_NAME, part / FILE_NAME)
-    _write_manifest(part, moment)
-    _sync_tree(part)
-    part.rename(target)
-    _sync(target.parent)
+    except OSError as error:
+        raise OutOfResources(sentence_of(error)) from error
+    try:
+        _fill(part, house.config.data, moment)
+        part.rename(target)
+        _sync(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        shutil.rmtree(part, ignore_errors=True)  # it holds the keys: nobody may find it later
+        why = sentence_of(error) if isinstance(error, OSError) else str(error)
+        raise OutOfResources(_("Sauvegarde abandonnée, rien n'en reste. %s") % why) from error
 
     def act(unit: Unit) -> None:
         unit.audit(actor, "backup", str(target))
 
     house.services.kit.index.writer.do(act)
     return Copied(str(target), (target / INDEX).stat().st_size)
+
+
+def _fill(part: Path, data: Path, moment: str) -> None:
+    _copy_index(data / INDEX, part / INDEX)
+    _copy_keys(data, part)
+    _write_manifest(part, moment)
+    _sync_tree(part)
+
+
+def _copy_keys(source: Path, target: Path) -> None:
+    """The keys and the configuration."""
+    (target / "secrets").mkdir(mode=0o700)
+    for key in (source / "secrets").iterdir():
+        _copy_private(key, target / "secrets" / key.name)
+    _copy_private(source / FILE_NAME, target / FILE_NAME)
+
+
+def _copy_private(source: Path, target: Path) -> None:
+    """For its owner alone from its first byte on."""
+    target.touch(mode=0o600)
+    shutil.copyfile(source, target)
 
 
 def restore(source: Path, data: Path) -> None:
@@ -61,17 +86,24 @@ def restore(source: Path, data: Path) -> None:
             raise Conflict(_("Sauvegarde abîmée : %s. Rien n'a été changé.") % name)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with one_server.hold(data):
+        part = data / "restauration.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700)
+        try:
+            _copy_private(source / INDEX, part / INDEX)
+            _copy_keys(source, part)
+            _sync_tree(part)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
         aside = _free_name(data / "avant-restauration")
         aside.mkdir(mode=0o700)
         for name in (INDEX, f"{INDEX}-wal", f"{INDEX}-shm", "secrets", FILE_NAME):
             if (data / name).exists():
                 (data / name).rename(aside / name)
-        shutil.copytree(source / "secrets", data / "secrets")
-        for name in (INDEX, FILE_NAME):
-            shutil.copy2(source / name, data / name)
-        _sync_tree(data / "secrets")
-        _sync(data / INDEX)
-        _sync(data / FILE_NAME)
+        for name in ("secrets", FILE_NAME, INDEX):
+            (part / name).rename(data / name)
+        part.rmdir()
         _sync(data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ import click
 
 from core.errors import BadConfig, YelenError
 from core.i18n import _
+from install.trouble import sentence_of
 
 USAGE, CONFIG, INTERRUPTED = 2, 78, 130
 
@@ -70,7 +72,7 @@ class FrenchGroup(_French, click.Group):
 
 
 def run(group: click.Group) -> NoReturn:
-    """Run a command line and leave with its exit code."""
+    """Run a command line and leave with its exit code; whatever was refused is a sentence, never a traceback."""
     try:
         code = group.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -84,6 +86,13 @@ def run(group: click.Group) -> NoReturn:
         sys.exit(CONFIG)
     except YelenError as error:
         _say(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # « yelen list … | head »: whoever read has read enough; nothing is left to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _say(sentence_of(error))
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)

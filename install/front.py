@@ -6,10 +6,11 @@ waitress speaks no TLS and stays on loopback; nginx is the declared front server
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, Conflict, NotFound
 from core.i18n import _
 
 SITE = """\
@@ -46,13 +47,20 @@ server {{
 """
 
 
+def check_front(name: str) -> None:
+    """What can be known before anything is made. Raises `BadInput` for no machine's name, `NotFound` without openssl."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
+        raise BadInput(_("« %s » n'est pas un nom de machine.") % name[:60], "tls")
+    if shutil.which("openssl") is None:
+        raise NotFound(_("openssl manque : apt-get install openssl nginx"))
+
+
 def write_front(data: Path, name: str, port: int, https: int = 443, http: int = 80) -> Path:
     """The site file for nginx, and beside it a self-signed certificate of ten years until the hospital has its own.
 
     name: what browsers type. port: of the kiosk on loopback.
     """
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
-        raise BadInput(_("« %s » n'est pas un nom de machine.") % name[:60], "tls")
+    check_front(name)
     folder = data / "nginx"
     folder.mkdir(mode=0o700, exist_ok=True)
     key, certificate = data / "secrets" / "tls.key", folder / "tls.crt"
@@ -68,10 +76,9 @@ def _certificate(name: str, key: Path, certificate: Path) -> None:
     key.touch(mode=0o600)
     command = ["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "3650", "-subj", f"/CN={name}"]
     command += ["-addext", f"subjectAltName={_alternative(name)}", "-keyout", str(key), "-out", str(certificate)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-    except FileNotFoundError:
-        raise NotFound(_("openssl manque : apt-get install openssl nginx")) from None
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if made.returncode:
+        raise Conflict(_("openssl n'a pas fait le certificat : %s") % made.stderr.strip()[-200:])
 
 
 def _alternative(name: str) -> str:

@@ -12,6 +12,7 @@ from core.i18n import _, speak
 from core.model.people import Role, User
 from core.rpc.contract import AddUser
 from install.french import FrenchCommand
+from install.front import check_front, write_front
 from install.passwords import new_password
 from install.place import Place, with_place
 from install.reach import Direct
@@ -25,6 +26,7 @@ from install.reach import Direct
 @with_place
 def init(place: Place, admin: str, name: str, host: str, password_stdin: bool) -> None:
     if host:
+        check_front(host)
         place = Place(place.data, (*place.settings, "web.behind_proxy=true"))
     if _is_copy(place):
         create_copy(place)
@@ -34,8 +36,6 @@ def init(place: Place, admin: str, name: str, host: str, password_stdin: bool) -
     create(place, admin, name or admin, new_password(admin, password_stdin))
     click.echo(_("Dossier %s créé, compte %s enregistré.") % (place.data, admin))
     if host:
-        from install.front import write_front
-
         site = write_front(place.data, host, load(place.data).web.port)
         click.echo(_("HTTPS : sudo ln -s %s /etc/nginx/sites-enabled/yelen.conf && sudo systemctl reload nginx") % site)
     click.echo(_("Relire %s, puis : yelen serve --data %s") % (place.data / FILE_NAME, place.data))
