@@ -48,7 +48,7 @@ server {{
 
 
 def check_front(name: str) -> None:
-    """What can be known before anything is made. Raises `BadInput` for no machine's name, `NotFound` without openssl."""
+    """What can be known before anything is made. Raises `BadInput` for a wrong name, `NotFound` without openssl."""
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
         raise BadInput(_("« %s » n'est pas un nom de machine.") % name[:60], "tls")
     if shutil.which("openssl") is None:
