@@ -107,6 +107,7 @@ def read_facts(item: Item, instance: str, calling: str, address: str, known: boo
         status=item.text(0x00400252).upper(),
         scheduled=tuple(_scheduled(step) for step in item.items(0x00400270)[:64]),
         patient_id=item.text(0x00100020),
+        issuer_of_patient_id=item.text(0x00100021),
         patient_name=item.text(0x00100010),
         patient_birth_date=item.text(0x00100030),
         patient_sex=item.text(0x00100040),

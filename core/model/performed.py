@@ -33,6 +33,7 @@ class MppsFacts:
     status: str
     scheduled: tuple[tuple[str, str, str, str], ...] = ()
     patient_id: str = ""
+    issuer_of_patient_id: str = ""
     patient_name: str = ""
     patient_birth_date: str = ""
     patient_sex: str = ""

@@ -41,12 +41,20 @@ def contradiction(header: ReceivedHeader, known: Demographics) -> str:
     return ""
 
 
+def same_name(header: ReceivedHeader, known: Demographics) -> bool:
+    """Whether every word of the name sounds the same, and birth and sex speak not against it."""
+    ours = set(phonetic_key(f"{known.family_name} {known.given_names}").split())
+    against = from_dicom(header.patient_birth_date).contradicts(known.birth) or {header.patient_sex, known.sex} == {
+        "F",
+        "M",
+    }
+    return bool(ours) and _sounds(header.patient_name) == ours and not against
+
+
 def agrees(header: ReceivedHeader, known: Demographics) -> bool:
-    """Whether name and birth say by themselves that it is this patient: every word sounds the same, same day."""
-    family, given = split_person_name(header.patient_name)
-    theirs, ours = phonetic_key(f"{family} {given}"), phonetic_key(f"{known.family_name} {known.given_names}")
+    """Whether name and birth say by themselves, without a number, that it is this patient: same name, same day."""
     born = from_dicom(header.patient_birth_date).exact
-    return bool(theirs) and theirs == ours and born is not None and born == known.birth.exact
+    return same_name(header, known) and born is not None and born == known.birth.exact
 
 
 def _given_names_differ(sent: str, known: Demographics) -> bool:

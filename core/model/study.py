@@ -22,7 +22,7 @@ class StudyLine:
     id: int
     study_instance_uid: str
     match: Match
-    why: str  # French, when unreconciled
+    why: str  # French, when unreconciled, or what a person may attach it to
     patient_id: int | None
     step_id: int | None
     patient_number: str  # current identity, else as sent

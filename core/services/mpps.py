@@ -22,7 +22,8 @@ from core.model.step import StepEvent, StepStatus
 from core.model.study import Match
 from core.services.image_rows import WAITING
 from core.services.kit import Kit
-from core.services.matching import disagreement, find_place, step_of
+from core.services.matching import disagreement, find_place
+from core.services.naming import bearers_of_accession, named_step
 from core.services.steps import advance, change, state_of, step_row
 
 FINAL = (COMPLETED, DISCONTINUED)
@@ -94,12 +95,13 @@ class Mpps:
         for study_uid, accession, step_id, _procedure in facts.scheduled:
             header = _as_header(facts, study_uid, accession, step_id)
             by_id = Step.get_or_none(Step.scheduled_step_id == step_id) if step_id else None
-            named = {step.id: step for step in (by_id, step_of(header)) if step is not None}
+            step, _proposed = named_step(self._kit, header, facts.calling_ae)
+            named = {one.id: one for one in (by_id, step) if one is not None}
             theirs = next((step for step in named.values() if self._is_theirs(header, step)), None)
             if theirs is not None:
                 found[theirs.id] = theirs
             else:
-                others |= named
+                others |= named or {one.id: one for one in bearers_of_accession(accession.strip())}
         for step in others.values():
             _tell_other_patient(unit, actor, step, facts)
         if found or others or not facts.known_device or not facts.patient_id:
@@ -171,6 +173,7 @@ def _as_header(facts: MppsFacts, study_uid: str, accession: str, step_id: str) -
         study_instance_uid=study_uid,
         series_instance_uid="",
         patient_id=facts.patient_id,
+        issuer_of_patient_id=facts.issuer_of_patient_id,
         patient_name=facts.patient_name,
         patient_birth_date=facts.patient_birth_date,
         patient_sex=facts.patient_sex,

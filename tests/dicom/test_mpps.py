@@ -228,6 +228,19 @@ def test_a_step_id_of_another_hospital_does_not_hide_our_study_uid(
     assert (state(department, exam), state(department, other)) == (StepStatus.STARTED, StepStatus.SCHEDULED)
 
 
+def test_the_same_number_of_another_hospital_moves_nothing(
+    department: Department, modality: Any, exam: ExamLine
+) -> None:
+    assert (
+        create(
+            modality, in_progress(department, exam, PatientName="OUÉDRAOGO^Adama", IssuerOfPatientID="CHU-YO")
+        ).Status
+        == 0
+    )
+    assert state(department, exam) == StepStatus.SCHEDULED
+    assert Task.select().where(Task.kind == "mpps_patient").count() == 1
+
+
 @pytest.mark.parametrize(
     ("name", "birth", "reached"),
     [
