@@ -118,6 +118,8 @@ def _take_off(unit: Unit, actor: Actor, study: Any, reason: str) -> None:
         number=study.sent_id,
         name=study.sent_name,
         name_key=search_key(study.sent_name),
+        birth_date=study.sent_birth_date,
+        sex=study.sent_sex,
     ).where(Study.id == study.id).execute()
     if study.step_id:
         _left(unit, actor, step_row(study.step_id), reason)

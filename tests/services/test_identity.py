@@ -199,6 +199,19 @@ def test_an_ordered_exam_whose_images_leave_stays(tmp_path: Path) -> None:
         assert services.scheduling.line(RECEPTION, step).status is WorklistStatus.IN_ROOM
 
 
+def test_images_taken_off_an_exam_show_what_they_say_and_nothing_of_the_other_child(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        _step, number, uid = planned(services)
+        said = {"PatientBirthDate": "20190314", "PatientSex": ""}
+        outcome = services.ingest.store(arrival(study=uid, patient_id=number, **said))
+        assert outcome.study_id is not None
+        before = services.studies.get(TECHNOLOGIST, outcome.study_id)
+        assert (before.patient_birth_date, before.patient_sex) == (BORN.dicom(), "F")
+        after = services.reconciliation.detach(TECHNOLOGIST, outcome.study_id, "mauvais enfant")
+        assert (after.patient_number, after.patient_name) == (number, "OUEDRAOGO^Aicha")
+        assert (after.patient_birth_date, after.patient_sex) == ("20190314", "")
+
+
 def test_images_are_not_detached_without_a_reason(tmp_path: Path) -> None:
     with hospital(tmp_path) as services:
         _step, number, uid = planned(services)
