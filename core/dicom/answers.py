@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from core.dicom import dataset
 from core.dicom.charset import Encoder
+from core.dicom.sequences import Encoding
 
 Row = TypeVar("Row")
 _LONGEST = {"SH": 16, "LO": 64, "CS": 16, "AE": 16, "PN": 64, "LT": 10_240, "ST": 1024}
@@ -31,7 +32,7 @@ class Column(Generic[Row]):
     def prepare(self, encoder: Encoder, syntax: str) -> Callable[[Row], bytes]:
         """How this column is written for one query: what does not depend on the row is done once."""
         head, length, pad = dataset.head(self.tag, self.vr, syntax)
-        value, encode, fit, pack = self.value, encoder.encode, self._fit, length.pack
+        value, encode, fit, pack = self.value, self._encoding(encoder, syntax), self._fit, length.pack
         empty = head + pack(0)
 
         def write(row: Row) -> bytes:
@@ -44,6 +45,12 @@ class Column(Generic[Row]):
             return head + pack(len(raw)) + raw
 
         return write
+
+    def _encoding(self, encoder: Encoder, syntax: str) -> Callable[[str], bytes]:
+        if self.vr != "US":
+            return encoder.encode
+        order: Literal["little", "big"] = "little" if Encoding.of(syntax).little else "big"
+        return lambda text: (int(text) & 0xFFFF).to_bytes(2, order)
 
     def _fit(self, text: str) -> str:
         """Within the VR's length, one value unless many are allowed."""

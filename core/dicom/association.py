@@ -96,6 +96,7 @@ class Association:
         self._since = clock.monotonic()  # the last complete PDU, or the start of the message in progress
         self._pdus = 0
         self._strange = 0
+        self._idle_cancels = 0
         self._stopping = False
         self.reason = ""
 
@@ -184,12 +185,14 @@ class Association:
         command = dimse.decode(event.command)
         context = self._agreement.contexts[event.context_id]
         if self._may_store(command, context):
-            self._strange = 0
+            self._strange = self._idle_cancels = 0
             self._store(command, context)
             return
         data_set = self._collect() if command.has_data_set else b""
         if command.field == dimse.C_CANCEL_RQ:
-            return  # too late: the operation has already had its final response
+            self._cancel_nothing()
+            return
+        self._idle_cancels = 0
         self._operate(self._request(command, context, data_set))
 
     def _may_store(self, command: Command, context: Context) -> bool:
@@ -199,7 +202,8 @@ class Association:
 
     def _request(self, command: Command, context: Context, data_set: bytes = b"") -> Request:
         agreement = self._agreement
-        return Request(command, context, agreement.caller, agreement.called, self._name, data_set)
+        extended = agreement.acceptance.extended.get(context.abstract_syntax, b"")
+        return Request(command, context, agreement.caller, agreement.called, self._name, data_set, extended)
 
     def _collect(self) -> bytes:
         collected = Collected(self._limits.identifier_size)
@@ -233,6 +237,12 @@ class Association:
         self._strange = 0
         self._send_replies(request, iter(_guarded(handler, request)))
 
+    def _cancel_nothing(self) -> None:
+        """Too late: the operation has had its final response. Nobody does that all the time."""
+        self._idle_cancels += 1
+        if self._idle_cancels > self._limits.idle_cancels:
+            raise BadPdu(f"{self._idle_cancels} cancels of nothing in a row", upper_layer.UNEXPECTED_PDU)
+
     def _handler(self, request: Request) -> Handler | None:
         return self._routes.handlers.get((request.context.abstract_syntax, request.command.field))
 
@@ -248,17 +258,17 @@ class Association:
         self._send(self._encoded(request.command, request.context, Reply(status)))
 
     def _send_replies(self, request: Request, replies: Iterator[Reply]) -> None:
-        """In batches; between two batches a C-CANCEL or a vanished peer is noticed."""
+        """In batches, or what there is after a moment; in between a C-CANCEL or a vanished peer is noticed."""
         batch: list[bytes] = []
-        size = 0
+        size, due = 0, self._clock.monotonic() + self._limits.batch_time
         try:
             for reply in replies:
                 encoded = self._encoded(request.command, request.context, reply)
                 batch.append(encoded)
                 size += len(encoded)
-                if size >= self._limits.batch:
+                if size >= self._limits.batch or self._clock.monotonic() >= due:
                     self._send(b"".join(batch))
-                    batch, size = [], 0
+                    batch, size, due = [], 0, self._clock.monotonic() + self._limits.batch_time
                     if reply.status in (PENDING, PENDING_UNSUPPORTED_KEYS) and self._cancelled(request.command):
                         batch = [self._encoded(request.command, request.context, Reply(CANCELLED))]
                         break
@@ -269,9 +279,12 @@ class Association:
             self._send(b"".join(batch))
 
     def _cancelled(self, pending: Command) -> bool:
-        """Whether a C-CANCEL for this request has arrived. Anything else from the peer now ends the association."""
+        """Whether a C-CANCEL for this request has arrived. Anything else from the peer now ends the association.
+
+        A flood of them for other requests is read a few at a time: the answers go on.
+        """
         stream = self._stream
-        while True:
+        for _ in range(self._limits.cancels_at_once):
             event = stream.next_event()
             if event is NEED_DATA:
                 count = self._wire.glance(stream.space())
@@ -286,6 +299,7 @@ class Association:
                 raise BadPdu("request before the final response", upper_layer.UNEXPECTED_PDU)
             if command.responded_to == pending.message_id:
                 return True
+        return False
 
     # Writing
 

@@ -16,7 +16,7 @@ PATIENT_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.1.1"
 PERFORMED_PROCEDURE_STEP: Final = "1.2.840.10008.3.1.2.3.3"
 
 # What a machine asks or reports, beside sending objects.
-QUESTIONS: Final = frozenset({MODALITY_WORKLIST_FIND, STUDY_ROOT_FIND, PERFORMED_PROCEDURE_STEP})
+QUESTIONS: Final = frozenset({MODALITY_WORKLIST_FIND, STUDY_ROOT_FIND, PATIENT_ROOT_FIND, PERFORMED_PROCEDURE_STEP})
 
 STORAGE_PREFIX: Final = "1.2.840.10008.5.1.4.1.1."
 _OTHER_STORAGE: Final = frozenset(
@@ -72,7 +72,7 @@ STORAGE_SYNTAXES: Final = (EXPLICIT_LE, IMPLICIT_LE, *LOSSLESS_SYNTAXES, EXPLICI
 # Never: Deflated (1.2.840.10008.1.2.1.99, a bomb), JPIP and SMPTE 2110 (they point at data we would not hold).
 
 # SOP class extended negotiation of the query classes, PS3.4 C.5.1.1.
-QUERY_EXTENDED: Final = bytes((1, 1, 0, 0, 0, 0))  # relational, combined date-time; no fuzzy names
+QUERY_EXTENDED: Final = bytes((1, 1, 1, 0, 0, 0))  # relational, combined date-time, names by their sound
 
 
 def is_storage(sop_class: str) -> bool:

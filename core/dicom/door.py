@@ -14,7 +14,7 @@ from core.dicom.handlers import Routes
 from core.dicom.limits import Limits
 from core.dicom.mpps import MppsDoor, PerformedSteps
 from core.dicom.negotiation import Caller
-from core.dicom.query import Studies, StudyQueryDoor
+from core.dicom.query import QueryDoor, Studies
 from core.dicom.registry import Devices, Registry, Visitors
 from core.dicom.server import DicomServer
 from core.dicom.storage import Ingest, StorageDoor
@@ -72,13 +72,14 @@ def open_door(
 def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Routes:
     """Which handler answers which operation of which class."""
     worklist = WorklistDoor(services.scheduling, services.devices, zone)
-    studies = StudyQueryDoor(services.studies, services.devices, title)
+    studies = QueryDoor(services.studies, services.devices, title)
     steps = MppsDoor(services.mpps, zone)
     return Routes(
         offer,
         {
             (conformance.VERIFICATION, dimse.C_ECHO_RQ): Verification(services.devices).echo,
             (conformance.MODALITY_WORKLIST_FIND, dimse.C_FIND_RQ): worklist.find,
+            (conformance.PATIENT_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
             (conformance.STUDY_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,

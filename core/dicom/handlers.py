@@ -17,7 +17,7 @@ from core.dicom.negotiation import Caller, Context
 class Request:
     """One DIMSE request. data_set: as received, in the context's transfer syntax; b"" when there is none.
 
-    association: our own number for the log, such as `a17`.
+    association: our own number for the log, such as `a17`. extended: what both sides agreed on for this SOP class.
     """
 
     command: Command
@@ -26,6 +26,7 @@ class Request:
     called: str
     association: str
     data_set: bytes = b""
+    extended: bytes = b""
 
 
 Handler = Callable[[Request], Iterable[Reply]]

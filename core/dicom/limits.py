@@ -36,3 +36,6 @@ class Limits:
 
     # Answers.
     batch: int = 64 * 1024  # bytes of responses in one send
+    batch_time: float = 0.25  # seconds of waiting for more replies before those at hand are sent
+    cancels_at_once: int = 16  # C-CANCELs looked at between two batches
+    idle_cancels: int = 1000  # C-CANCELs of nothing in a row

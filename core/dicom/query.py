@@ -1,47 +1,37 @@
-"""Study Root C-FIND at the study and series levels: read the keys, ask the studies, spell the answers.
+"""Query/Retrieve C-FIND, patient and study root: read the keys, ask the archive, spell the answers.
 
-Source: PS3.4 annex C (keys: table C.6.2-1; matching: C.2.2.2; statuses: C.4.1.1.4).
+Source: PS3.4 annex C (matching: C.2.2.2; behaviour: C.4.1; statuses: C.4.1.1.4).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Protocol
 
-from core.dicom import answers, dataset
+from core.dicom import answers, conformance, dataset
 from core.dicom.answers import Answer, Column
 from core.dicom.charset import Encoder
 from core.dicom.dataset import Item
 from core.dicom.dimse import Reply
+from core.dicom.find_attributes import AVAILABILITY, LEVEL, RETRIEVE_AE, TAGS, columns
+from core.dicom.find_keys import Negotiated, Question, read_question
 from core.dicom.handlers import Request
-from core.dicom.key_ranges import KeyRange, date_range, time_range
 from core.dicom.status import OUT_OF_RESOURCES, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
-from core.errors import BadInput
-from core.i18n import _
-from core.model.query import StudyQuery
-from core.model.study import SeriesLine, StudyLine
+from core.model.finding import Found, Level, Search
 
-Row = TypeVar("Row")
-LEVEL: Final = 0x00080052
-RETRIEVE_AE: Final = 0x00080054
-STUDY_UID: Final = 0x0020000D
-SERIES_UID: Final = 0x0020000E
-SERIES_MODALITY: Final = 0x00080060
-SERIES_NUMBER: Final = 0x00200011
-MODALITIES: Final = 0x00080061
-SELECTIVE_LIMIT: Final = 5000  # answers to a query with a selective key
-_SELECTIVE_DAYS: Final = 31
-_SELECTIVE_LETTERS: Final = 3
-_NOT_KEYS: Final = frozenset({LEVEL, dataset.SPECIFIC_CHARACTER_SET, RETRIEVE_AE})
+_log = logging.getLogger(__name__)
+OPEN_LIMIT: Final = 500  # answers to a question without a selective key, unless the machine's row says otherwise
+SELECTIVE_LIMIT: Final = 5000  # to one with a selective key
+PATIENT_ID: Final = TAGS["patient_id"][0]
+ROOTS: Final = {conformance.PATIENT_ROOT_FIND: Level.PATIENT, conformance.STUDY_ROOT_FIND: Level.STUDY}
 
 
 class Studies(Protocol):
     """The verb of `core.services.studies` that queries need."""
 
-    def find(self, query: StudyQuery) -> list[StudyLine]: ...
-    def find_series(self, query: StudyQuery) -> list[tuple[StudyLine, SeriesLine]]: ...
+    def search(self, wanted: Search) -> Iterator[Found]: ...
 
 
 class Seen(Protocol):
@@ -50,40 +40,8 @@ class Seen(Protocol):
     def seen(self, ae_title: str, what: str) -> None: ...
 
 
-COLUMNS: Final[tuple[Answer[StudyLine], ...]] = (
-    Column(0x00080020, "DA", lambda study: study.study_date),
-    Column(0x00080030, "TM", lambda study: study.study_time),
-    Column(0x00080050, "SH", lambda study: study.accession_number),
-    Column(LEVEL, "CS", lambda study: "STUDY", always=True),
-    Column(0x00080056, "CS", lambda study: "ONLINE", always=True),
-    Column(MODALITIES, "CS", lambda study: "\\".join(study.modalities), many=True),
-    Column(0x00080090, "PN", lambda study: study.referring_physician),
-    Column(0x00081030, "LO", lambda study: study.study_description),
-    Column(0x00100010, "PN", lambda study: study.patient_name),
-    Column(0x00100020, "LO", lambda study: study.patient_number),
-    Column(0x00100030, "DA", lambda study: study.patient_birth_date),
-    Column(0x00100040, "CS", lambda study: study.patient_sex),
-    Column(STUDY_UID, "UI", lambda study: study.study_instance_uid, always=True),
-    Column(0x00200010, "SH", lambda study: study.study_id),
-    Column(0x00201206, "IS", lambda study: str(study.series)),
-    Column(0x00201208, "IS", lambda study: str(study.instances)),
-)
-SeriesRow = tuple[StudyLine, SeriesLine]
-SERIES_COLUMNS: Final[tuple[Answer[SeriesRow], ...]] = (
-    Column(LEVEL, "CS", lambda row: "SERIES", always=True),
-    Column(0x00080056, "CS", lambda row: "ONLINE", always=True),
-    Column(SERIES_MODALITY, "CS", lambda row: row[1].modality),
-    Column(0x0008103E, "LO", lambda row: row[1].description),
-    Column(0x00180015, "CS", lambda row: row[1].body_part),
-    Column(STUDY_UID, "UI", lambda row: row[0].study_instance_uid, always=True),
-    Column(SERIES_UID, "UI", lambda row: row[1].series_instance_uid, always=True),
-    Column(SERIES_NUMBER, "IS", lambda row: "" if row[1].number is None else str(row[1].number)),
-    Column(0x00201209, "IS", lambda row: str(row[1].instances)),
-)
-
-
-class StudyQueryDoor:
-    """The handler of the Study Root query class. title: our own AE, where studies can be had."""
+class QueryDoor:
+    """The handler of both query models. title: our own AE, where studies can be had."""
 
     def __init__(self, studies: Studies, devices: Seen, title: str) -> None:
         self._studies = studies
@@ -91,110 +49,56 @@ class StudyQueryDoor:
         self._title = title
 
     def find(self, request: Request) -> Iterator[Reply]:
+        """Answers as they are read, then the final status: 0xA700 when there were more than this machine may have."""
         keys = dataset.decode(request.data_set, request.context.transfer_syntax)
-        level = keys.text(LEVEL).upper()
-        query = read_query(keys, request)
+        question = _question(keys, request)
         self._devices.seen(request.caller.ae_title, "query")
-        more = replace(query, limit=query.limit + 1)  # was it cut?
-        if level == "STUDY":
-            yield from self._answers(COLUMNS, self._studies.find(more), keys, request, query.limit)
-        elif level == "SERIES" and query.study_uids:
-            rows = [row for row in self._studies.find_series(more) if _series_matches(keys, row[1])]
-            yield from self._answers(SERIES_COLUMNS, rows, keys, request, query.limit)
-        else:
-            raise BadInput(_("Niveau de recherche non pris en charge : %s") % (level[:16] or "-"), "QueryRetrieveLevel")
-
-    def _answers(
-        self, columns: tuple[Answer[Row], ...], rows: list[Row], keys: Item, request: Request, limit: int
-    ) -> Iterator[Reply]:
-        where: Answer[Row] = Column(RETRIEVE_AE, "AE", lambda _row: self._title, always=True)
-        spell = Speller((*columns, where), keys, request)
-        known = _NOT_KEYS.union(column.tag for column in columns)
-        pending = PENDING if known.issuperset(keys.tags) else PENDING_UNSUPPORTED_KEYS
-        for row in rows[:limit]:
-            yield Reply(pending, spell(row))
-        yield Reply(OUT_OF_RESOURCES if len(rows) > limit else SUCCESS)
+        spell = _Speller(question.search.level, self._title, keys, request)
+        pending = PENDING if question.supported else PENDING_UNSUPPORTED_KEYS
+        limit = question.search.limit
+        for given, found in enumerate(self._studies.search(replace(question.search, limit=limit + 1))):
+            if given == limit:
+                yield Reply(OUT_OF_RESOURCES, comment=f"More than {limit} matches")
+                return
+            yield Reply(pending, spell(found))
+        yield Reply(SUCCESS)
 
 
-def _series_matches(keys: Item, series: SeriesLine) -> bool:
-    uids = [uid for uid in _key(keys, SERIES_UID).split("\\") if uid]
-    number, modality = _key(keys, SERIES_NUMBER), _key(keys, SERIES_MODALITY)
-    return (
-        (not uids or series.series_instance_uid in uids)
-        and (not modality or series.modality in modality.split("\\"))
-        and (not number or number == str(series.number))
-    )
-
-
-def read_query(keys: Item, request: Request) -> StudyQuery:
-    """The keys that restrict. Raises `BadInput` (0xA900) for a date that is none."""
-    day, hour = date_range(keys.text(0x00080020)), time_range(keys.text(0x00080030))
+def _question(keys: Item, request: Request) -> Question:
     device = request.caller.device
-    query = StudyQuery(
-        patient_id=_key(keys, 0x00100020),
-        issuer=_key(keys, 0x00100021),
-        patient_name=_key(keys, 0x00100010),
-        birth_date=_key(keys, 0x00100030).replace(".", ""),
-        sex=_key(keys, 0x00100040),
-        accession_number=_key(keys, 0x00080050),
-        study_uids=tuple(uid for uid in _key(keys, STUDY_UID).split("\\") if uid),
-        date_from=day.low,
-        date_to=day.high,
-        time_from=hour.low,
-        time_to=hour.high,
-        modalities=tuple(modality for modality in _key(keys, MODALITIES).split("\\") if modality),
-        study_id=_key(keys, 0x00200010),
-        description=_key(keys, 0x00081030),
-        referring_physician=_key(keys, 0x00080090),
-        include_unreconciled=device is not None and device.role == "workstation",
+    return read_question(
+        keys,
+        ROOTS[request.context.abstract_syntax],
+        Negotiated.of(request.extended),
+        overlay=device is not None and device.role == "workstation",
+        limit=device.find_limit if device else OPEN_LIMIT,
+        more=SELECTIVE_LIMIT,
     )
-    limit = device.find_limit if device else 500
-    return replace(query, limit=max(limit, SELECTIVE_LIMIT) if is_selective(query, day) else limit)
 
 
-def is_selective(query: StudyQuery, day: KeyRange) -> bool:
-    """A single value, a name of three letters or a month of dates: the answer may be long, it was asked for."""
-    if any((query.study_uids, _plain(query.accession_number), _plain(query.patient_id), _plain(query.study_id))):
-        return True
-    letters = query.patient_name.split("*")[0].split("?")[0]
-    return len(letters) >= _SELECTIVE_LETTERS or _few_days(day)
+def always(level: Level, title: str) -> tuple[Answer[Found], ...]:
+    """What every answer holds beside its unique keys."""
+    return (
+        Column(LEVEL, "CS", lambda _found: level.name, always=True),
+        Column(RETRIEVE_AE, "AE", lambda _found: title, always=True),
+        Column(AVAILABILITY, "CS", lambda _found: "ONLINE", always=True),
+    )
 
 
-def _plain(key: str) -> bool:
-    return bool(key) and "*" not in key and "?" not in key
+class _Speller:
+    """Answers to one query, in the charset that the machine can read; declared when a value is not ASCII."""
 
-
-def _few_days(day: KeyRange) -> bool:
-    if not (day.low and day.high):
-        return False
-    try:
-        low, high = (date(int(text[:4]), int(text[4:6]), int(text[6:8])) for text in (day.low, day.high))
-    except ValueError:
-        return False
-    return (high - low).days <= _SELECTIVE_DAYS
-
-
-def _key(keys: Item, tag: int) -> str:
-    text = keys.text(tag)
-    return "" if not text.strip("*") else text
-
-
-class Speller(Generic[Row]):
-    """Answers to one query, in the charset that the machine can read."""
-
-    def __init__(self, columns: tuple[Answer[Row], ...], keys: Item, request: Request) -> None:
+    def __init__(self, level: Level, title: str, keys: Item, request: Request) -> None:
         device = request.caller.device
-        self._encoder = Encoder(device.charset if device else "ISO_IR 192")
-        self._syntax = request.context.transfer_syntax
-        self._write = answers.prepare(answers.chosen(columns, keys.tags), self._encoder, self._syntax)
-        declared = self._encoder.declared.encode()
-        self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", declared, self._syntax)
+        encoder = Encoder(device.charset if device else "ISO_IR 192")
+        syntax = request.context.transfer_syntax
+        wanted = {*keys.tags, PATIENT_ID} if ROOTS[request.context.abstract_syntax] is Level.PATIENT else keys.tags
+        chosen = answers.chosen((*columns(level), *always(level, title)), wanted)
+        self._write = answers.prepare(chosen, encoder, syntax)
+        self._declared = encoder.declared
+        self._charset = dataset.element(dataset.SPECIFIC_CHARACTER_SET, "CS", self._declared.encode(), syntax)
 
-    def __call__(self, row: Row) -> bytes:
-        body = self._write(row)
-        return body if _is_ascii(body, self._encoder) else self._charset + body
-
-
-def _is_ascii(body: bytes, encoder: Encoder) -> bool:
-    """Lengths of elements may look like letters outside ASCII; the charset is then declared for nothing."""
-    return not encoder.declared or body.isascii()
+    def __call__(self, found: Found) -> bytes:
+        body = self._write(found)
+        # Lengths of elements may look like letters outside ASCII: then the charset is declared for nothing.
+        return body if not self._declared or body.isascii() else self._charset + body

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import conformance, query, storage, worklist
+from core.dicom.find_attributes import columns
 from core.dicom.limits import MIB, Limits
 from core.dicom.negotiation import Refusal
 from core.i18n import _
+from core.model.finding import Level
 from core.model.received import REASON_SENTENCES, Reason
 
 
@@ -20,7 +22,7 @@ def statement(limits: Limits | None = None) -> str:
         *_section(_("Services rendus (SCP)"), (_("service"), _("classe SOP")), _services()),
         *_section(_("Syntaxes de transfert acceptées, dans cet ordre"), (_("syntaxe"), _("pour")), _syntaxes()),
         *_section(_("Liste de travail : attributs"), (_("attribut"), "VR", _("niveau")), _worklist()),
-        *_section(_("Recherche d'études : attributs"), (_("attribut"), "VR", _("niveau")), _queries()),
+        *_section(_("Recherche dans l'archive : attributs"), (_("attribut"), "VR", _("niveau")), _queries()),
         *_section(_("Réponses à C-STORE"), (_("état"), _("quand")), _statuses()),
         *_section(_("Refus d'association"), (_("résultat, source, raison"), _("cause")), _refusals()),
         *_section(_("Limites"), (_("limite"), _("valeur")), _limits(limits or Limits())),
@@ -41,7 +43,8 @@ def _services() -> list[tuple[str, str]]:
         (_("Vérification (C-ECHO)"), conformance.VERIFICATION),
         (_("Archivage (C-STORE), toute classe connue ou non"), f"{conformance.STORAGE_PREFIX}*"),
         (_("Liste de travail (C-FIND)"), conformance.MODALITY_WORKLIST_FIND),
-        (_("Recherche d'études et de séries (C-FIND, racine étude)"), conformance.STUDY_ROOT_FIND),
+        (_("Recherche (C-FIND), racine patient"), conformance.PATIENT_ROOT_FIND),
+        (_("Recherche (C-FIND), racine étude"), conformance.STUDY_ROOT_FIND),
         (_("Étape réalisée (MPPS : N-CREATE, N-SET)"), conformance.PERFORMED_PROCEDURE_STEP),
     ]
 
@@ -63,10 +66,11 @@ def _worklist() -> Iterator[tuple[str, str, str]]:
 
 
 def _queries() -> Iterator[tuple[str, str, str]]:
-    for column in query.COLUMNS:
-        yield _tag(column.tag), getattr(column, "vr", "SQ"), "STUDY"
-    for series in query.SERIES_COLUMNS:
-        yield _tag(series.tag), getattr(series, "vr", "SQ"), "SERIES"
+    for level in Level:
+        wider = {column.tag for column in columns(Level(level - 1))} if level else set()
+        for column in columns(level):
+            if column.tag not in wider:
+                yield _tag(column.tag), getattr(column, "vr", "SQ"), level.name
 
 
 def _statuses() -> Iterator[tuple[str, str]]:

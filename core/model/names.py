@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
-_SPELLED = {
+SPELLED = {
     "Œ": "OE",
     "œ": "oe",
     "Æ": "AE",
@@ -35,7 +35,7 @@ def clean(text: str) -> str:
 
 def to_ascii(text: str) -> str:
     """Transliterated to ASCII, never `?`: Œ becomes OE, é becomes e; what has no spelling is dropped."""
-    spelled = "".join(_SPELLED.get(c, c) for c in text)
+    spelled = "".join(SPELLED.get(c, c) for c in text)
     return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode("ascii")
 
 

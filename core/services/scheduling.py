@@ -25,10 +25,11 @@ from core.index.tables import (
 from core.index.writer import Unit
 from core.model.birth import Birth, Precision, age_at
 from core.model.device import ae_key
+from core.model.matching import Name, is_pattern, wildcard
 from core.model.names import fold, person_name
 from core.model.order import Urgency, WorklistEntry, check_weight
 from core.model.people import Actor, Role
-from core.model.query import DayFilter, DayPage, WorklistQuery, is_pattern, name_matches, wildcard
+from core.model.query import DayFilter, DayPage, WorklistQuery
 from core.model.step import StepEvent, StepStatus
 from core.model.worklist import ExamLine, WorklistStatus
 from core.services.access import DEPARTMENT, check_exam, require
@@ -366,8 +367,8 @@ def _predicates(kit: Kit, query: WorklistQuery, rooms: dict[str, Any]) -> list[C
             wanted |= {"CR", "DX"}
         made.append(lambda row: row["modality"].upper() in wanted)
     if query.patient_name:
-        pattern = query.patient_name
-        made.append(lambda row: name_matches(pattern, person_name(row["family_name"], row["given_names"])))
+        name = Name.of(query.patient_name)
+        made.append(lambda row: name.fits(person_name(row["family_name"], row["given_names"])))
     for key, column in (
         (query.patient_id, "patient_number"),
         (query.accession_number, "accession_number"),

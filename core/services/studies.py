@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from core.errors import NotFound, OutOfResources
@@ -9,19 +10,17 @@ from core.i18n import _
 from core.imaging.imaging import Imaging
 from core.imaging.picture import Description, RenderedFrame
 from core.imaging.window import Window
-from core.index.tables import Instance, PatientIdentifier, Series, Study
+from core.index.finding import search
+from core.index.tables import Instance, Series, Study
 from core.index.writer import Unit
 from core.model.device import Device
-from core.model.names import fold
+from core.model.finding import Found, Search
 from core.model.people import Actor
-from core.model.query import StudyQuery, is_pattern, name_matches, wildcard
-from core.model.study import InstanceLine, Match, SeriesLine, StudyLine
+from core.model.study import InstanceLine, SeriesLine, StudyLine
 from core.services.access import check_exam, check_study, study_row
 from core.services.kit import Kit
 from core.services.ports import Ports
 from core.services.study_lines import instance_line, series_line, study_line
-
-SCAN = 20_000
 
 
 class Studies:
@@ -32,24 +31,9 @@ class Studies:
         self._ports = ports
         self._imaging = imaging
 
-    def find(self, query: StudyQuery) -> list[StudyLine]:
-        """Study-level search (PS3.4 C.4.1), newest first, at most `limit`. SQL narrows; patterns are matched here."""
-        rows = Study.select().where(_condition(query)).order_by(Study.study_date.desc(), Study.id.desc()).limit(SCAN)
-        found = []
-        for row in rows.iterator():
-            if _matches(query, row):
-                found.append(study_line(row))
-                if len(found) >= query.limit:
-                    break
-        return found
-
-    def find_series(self, query: StudyQuery) -> list[tuple[StudyLine, SeriesLine]]:
-        """Series-level search (PS3.4 C.4.1) within the studies that the query finds, in their order."""
-        found = []
-        for study in self.find(query):
-            rows = Series.select().where(Series.study == study.id).order_by(Series.number, Series.id)
-            found += [(study, series_line(row)) for row in rows]
-        return found
+    def search(self, wanted: Search) -> Iterator[Found]:
+        """Query/Retrieve (PS3.4 C.4.1): answers newest first, read page by page; stop reading to stop searching."""
+        return search(wanted)
 
     def of_step(self, actor: Actor, step_id: int) -> list[StudyLine]:
         """The studies of an exam."""
@@ -144,51 +128,3 @@ class Studies:
         )
         check_study(actor, Study.get_or_none(Study.id == row.study_id) if row is not None else None)
         return row
-
-
-def _condition(query: StudyQuery) -> Any:
-    condition: Any = Study.instances > 0
-    if not query.include_unreconciled:
-        condition &= Study.match != str(Match.UNRECONCILED)
-    if query.study_uids:
-        condition &= Study.study_instance_uid.in_(list(query.study_uids))
-    if query.accession_number and not is_pattern(query.accession_number):
-        condition &= Study.accession_number == query.accession_number.strip()
-    if query.patient_id and not is_pattern(query.patient_id):
-        number = query.patient_id.strip()
-        bearers = PatientIdentifier.select(PatientIdentifier.patient).where(PatientIdentifier.value == number)
-        condition &= (Study.number == number) | Study.patient.in_(bearers)
-    if query.date_from:
-        condition &= Study.study_date >= query.date_from
-    if query.date_to:
-        condition &= Study.study_date <= query.date_to
-    prefix = fold(query.patient_name.split("*")[0].split("?")[0].replace("^", " "))
-    if prefix and "=" not in query.patient_name:
-        condition &= (Study.name_key >= prefix) & (Study.name_key < prefix + "\uffff")
-    return condition
-
-
-def _matches(query: StudyQuery, row: Any) -> bool:
-    """The keys that SQL did not settle."""
-    for pattern, value in (
-        (query.accession_number, row.accession_number),
-        (query.patient_id, row.number),
-        (query.study_id, row.study_id),
-        (query.description, row.description),
-    ):
-        if is_pattern(pattern) and not wildcard(pattern, value):
-            return False
-    if query.study_id and not is_pattern(query.study_id) and query.study_id != row.study_id:
-        return False
-    if query.description and not is_pattern(query.description) and query.description != row.description:
-        return False
-    if query.patient_name and not name_matches(query.patient_name, row.name):
-        return False
-    if query.referring_physician and not name_matches(query.referring_physician, row.referring_physician):
-        return False
-    if (query.sex and query.sex != row.sex) or (query.birth_date and query.birth_date != row.birth_date):
-        return False
-    if query.modalities and not set(query.modalities) & set(row.modalities):
-        return False
-    time = row.study_time[:6]
-    return not ((query.time_from and time < query.time_from[:6]) or (query.time_to and time > query.time_to[:6]))

@@ -50,7 +50,7 @@ def test_a_known_machine_is_accepted_and_its_header_echoed() -> None:
 
 def test_pynetdicom_reads_our_acceptance() -> None:
     role = struct.pack(">H", len(CT)) + CT.encode() + b"\1\0"
-    extended = struct.pack(">H", len(conformance.STUDY_ROOT_FIND)) + conformance.STUDY_ROOT_FIND.encode() + b"\1\1\1"
+    extended = struct.pack(">H", len(conformance.STUDY_ROOT_FIND)) + conformance.STUDY_ROOT_FIND.encode() + b"\1\1\1\1"
     agreement = answer(
         contexts=[(1, CT, [ELE]), (3, conformance.STUDY_ROOT_FIND, [ILE]), (5, "1.2.840.10008.9.9", [ILE])],
         user=item(0x54, role) + item(0x56, extended) + item(0x53, b"\0\5\0\5"),
@@ -62,7 +62,7 @@ def test_pynetdicom_reads_our_acceptance() -> None:
     assert pdu.user_information.maximum_length == 131_072
     assert pdu.user_information.async_ops_window.maximum_number_operations_invoked == 1
     assert pdu.user_information.role_selection[CT].scu_role == 1
-    assert pdu.user_information.ext_neg[0].app_info == b"\1\1\0"
+    assert pdu.user_information.ext_neg[0].app_info == b"\1\1\1\0"
     assert pdu.user_information.implementation_class_uid == IMPLEMENTATION_CLASS_UID
 
 

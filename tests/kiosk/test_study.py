@@ -101,7 +101,7 @@ def test_images_of_a_doubtful_identity_lie_under_the_overlay(
 ) -> None:
     step = exams.ordered()
     exams.imaged(step, 2, number="CDG9999999")
-    tasks = [s for s in services.studies.find(_every_study()) if s.why]
+    tasks = [s for s in services.reconciliation.unmatched(RADIOLOGIST) if s.why]
     page = radiologist.see(f"/etude/{tasks[0].id}")
     assert "Identité en cours de vérification" in page
     assert "identité en cours de vérification" in page
@@ -115,9 +115,3 @@ def test_an_address_that_asks_for_a_foreign_series_is_404(radiologist: Person, e
     assert radiologist.see(f"/etude/{exams.study(mine)}?serie={foreign}").status == 404
     assert radiologist.see(f"/etude/{exams.study(mine)}?serie=abc").status == 404
     assert radiologist.see(f"/etude/{exams.study(mine)}?image=9999").status == 200
-
-
-def _every_study():  # type: ignore[no-untyped-def]
-    from core.model.query import StudyQuery
-
-    return StudyQuery(include_unreconciled=True)
