@@ -7,7 +7,6 @@ from datetime import date
 from core.model.birth import in_year, on_day, parse
 from core.model.duplicates import THRESHOLD, likeness
 from core.model.patient import Demographics
-from core.model.query import name_matches, wildcard
 
 BORN = on_day(date(2022, 5, 12))
 
@@ -40,16 +39,3 @@ def test_a_day_and_month_that_were_swapped_still_propose() -> None:
     assert likeness(child("KABORE", "Fatou"), swapped)[0] >= THRESHOLD
     about = parse("né vers 2022", date(2026, 11, 24))
     assert likeness(child("KABORE", "Fatou"), child("KABORE", "Fatou", birth=about))[0] > 0.8
-
-
-def test_a_worklist_name_key_matches_without_case_or_accents() -> None:
-    assert name_matches("DIALLO*", "Diallo^Aïssata")
-    assert name_matches("*^Aïssata*", "DIALLO^AISSATA")
-    assert name_matches("diallo^aissata^", "DIALLO^Aïssata")
-    assert not name_matches("DIALLO", "DIALLO^Aïssata")
-    assert not name_matches("%' OR 1=1--", "DIALLO^Aïssata")
-
-
-def test_a_hostile_wildcard_is_matched_in_linear_time() -> None:
-    assert not wildcard("*a" * 64 + "b", "a" * 5_000)
-    assert wildcard("*" * 64, "DIALLO")
