@@ -112,13 +112,15 @@ class His:
         if message.adt is not None:
             return self._adt(unit, actor, message, sender)
         state, effect = InboxState.APPLIED, ""
-        patient = None
+        told = None
         if message.patient is not None:
-            patient, _stale = upsert(unit, self._kit, actor, message.patient, message.event_time)
+            told = upsert(unit, self._kit, actor, message.patient, message.event_time)
         if message.orders:
-            if patient is None:
+            if told is None:
                 raise BadMessage(_("Demande sans patient (PID-3)."), "101")
-            state, effect = apply_orders(unit, self._kit, actor, patient, message)
+            state, effect = apply_orders(unit, self._kit, actor, told.row, message)
+        if told is not None and told.held:
+            return InboxState.HELD, "; ".join(text for text in (told.held, effect) if text)
         return state, effect
 
     def _adt(self, unit: Unit, actor: Actor, message: HisMessage, sender: HisSender | None) -> tuple[InboxState, str]:
@@ -130,11 +132,13 @@ class His:
             if sender is None or not sender.may_merge:
                 raise BadMessage(_("Cet expéditeur n'a pas le droit de fusionner."), "204")
             return apply_merge(unit, self._kit, actor, adt, message.event_time)
-        stale = False
-        for feed in adt.patients:
-            _row, old = upsert(unit, self._kit, actor, feed, message.event_time, closes=adt.kind is AdtKind.DISCHARGE)
-            stale = stale or old
-        return (InboxState.STALE, _("plus ancien que ce qui est connu")) if stale else (InboxState.APPLIED, "")
+        closes = adt.kind is AdtKind.DISCHARGE
+        told = [upsert(unit, self._kit, actor, feed, message.event_time, closes) for feed in adt.patients]
+        if held := "; ".join(one.held for one in told if one.held):
+            return InboxState.HELD, held
+        if any(one.stale for one in told):
+            return InboxState.STALE, _("plus ancien que ce qui est connu")
+        return InboxState.APPLIED, ""
 
     def _keep(self, unit: Unit, actor: Actor, message: HisMessage, applied: Applied) -> Applied:
         row = insert(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import BadMessage
 from core.i18n import _
-from core.index.patient_rows import by_identifier, demographics_of
+from core.index.patient_rows import by_identifier, current, demographics_of
 from core.index.rows import insert
 from core.index.tables import Patient as Row
 from core.index.tables import PatientIdentifier, Task, Visit
@@ -21,10 +21,24 @@ from core.services.kit import Kit
 from core.services.patients import create_patient, merge_rows, update_patient
 
 
+class Told(NamedTuple):
+    """What a feed did. stale: older than what is known, nothing changed; held: what a person must decide, in French."""
+
+    row: Any
+    stale: bool = False
+    held: str = ""
+
+
 def upsert(
-    unit: Unit, kit: Kit, actor: Actor, feed: PatientFeed, told_at: datetime | None, closes: bool = False
-) -> tuple[Any, bool]:
-    """The patient of a feed, created or brought up to date; True when the feed is older than what is known."""
+    unit: Unit,
+    kit: Kit,
+    actor: Actor,
+    feed: PatientFeed,
+    told_at: datetime | None,
+    closes: bool = False,
+    others: bool = True,
+) -> Told:
+    """The patient of a feed, created or brought up to date. others: also its further numbers (PID-3 repeats)."""
     row = by_identifier(feed.principal.value, feed.principal.authority)
     if row is None:
         row = create_patient(
@@ -34,15 +48,15 @@ def upsert(
             _said(feed, Demographics(feed.family_name or feed.principal.value)),
             number=feed.principal.value,
             authority=feed.principal.authority,
-            identifiers=_others(feed),
             told_at=told_at,
             ward=feed.ward or "",
             deceased_on=feed.deceased_on,
         )
+        held = add_numbers(unit, row, feed) if others else ""
         _visit(unit, row, feed, closes)
-        return row, False
+        return Told(row, held=held)
     if told_at is not None and row.told_at is not None and told_at < row.told_at:
-        return row, True
+        return Told(row, stale=True)
     also: dict[str, Any] = {"told_at": told_at or row.told_at}
     if row.provisional and feed.family_name:
         also["provisional"] = False
@@ -51,9 +65,9 @@ def upsert(
     if feed.deceased_on is not None:
         also["deceased_on"] = feed.deceased_on
     update_patient(unit, actor, row, _said(feed, demographics_of(row)), **also)
-    _add_identifiers(row, feed)
+    held = add_numbers(unit, row, feed) if others else ""
     _visit(unit, row, feed, closes)
-    return row, False
+    return Told(row, held=held)
 
 
 def _said(feed: PatientFeed, known: Demographics) -> Demographics:
@@ -74,15 +88,41 @@ def _said(feed: PatientFeed, known: Demographics) -> Demographics:
     return replace(known, **{name: value for name, value in told.items() if value is not None})
 
 
-def _others(feed: PatientFeed) -> tuple[Identifier, ...]:
-    return tuple(i for i in feed.identifiers if i != feed.principal and i.value)
+def add_numbers(unit: Unit, row: Any, feed: PatientFeed) -> str:
+    """The further numbers of a feed; one that another patient bears is for a person to decide, in French."""
+    conflicts = []
+    for number in feed.identifiers:
+        if number == feed.principal or not number.value:
+            continue
+        borne = PatientIdentifier.get_or_none(
+            PatientIdentifier.value == number.value, PatientIdentifier.authority == number.authority
+        )
+        other = current(borne.patient_id) if borne is not None else None
+        if borne is None:
+            insert(PatientIdentifier, patient=row.id, value=number.value, authority=number.authority, kind=number.kind)
+        elif other is not None and other.id != row.id:
+            conflicts.append(_ask_whose_number(unit, row, other, number))
+    return "; ".join(conflicts)
 
 
-def _add_identifiers(row: Any, feed: PatientFeed) -> None:
-    for identifier in _others(feed):
-        PatientIdentifier.insert(
-            patient=row.id, value=identifier.value, authority=identifier.authority, kind=identifier.kind
-        ).on_conflict_ignore().execute()
+def _ask_whose_number(unit: Unit, row: Any, other: Any, number: Identifier) -> str:
+    """One open task for the identity officer, however often the HIS says it."""
+    text: str = _("Le SIH donne à %s le numéro %s, déjà porté par %s : même enfant, ou erreur ?") % (
+        row.number,
+        f"{number.value} ({number.authority})",
+        other.number,
+    )
+    if not Task.select().where(Task.kind == "identifier", Task.text == text, Task.done_at.is_null()).exists():
+        insert(
+            Task,
+            kind="identifier",
+            patient_id=row.id,
+            role=str(Role.IDENTITY_OFFICER),
+            text=text,
+            created_at=unit.now,
+        )
+        unit.event("alarm", "identifier")
+    return text
 
 
 def _visit(unit: Unit, row: Any, feed: PatientFeed, closes: bool) -> None:
@@ -107,19 +147,20 @@ def apply_merge(unit: Unit, kit: Kit, actor: Actor, adt: AdtFeed, told_at: datet
             prior_number.authority == survivor_feed.principal.authority
         ):
             raise BadMessage(_("Fusion d'un numéro avec lui-même : %s") % prior_number.value, "205")
-        survivor, _old = upsert(unit, kit, actor, survivor_feed, told_at)
+        survivor = upsert(unit, kit, actor, survivor_feed, told_at, others=False).row
         prior = by_identifier(prior_number.value, prior_number.authority)
         if prior is None:
             PatientIdentifier.insert(
                 patient=survivor.id, value=prior_number.value, authority=prior_number.authority, kind=prior_number.kind
             ).on_conflict_ignore().execute()
-            continue
-        if prior.id == survivor.id:
-            continue
-        if _contradict(prior, survivor):
+        elif prior.id == survivor.id:
+            pass
+        elif _contradict(prior, survivor):
             held.append(_hold(unit, prior, survivor))
-            continue
-        merge_rows(unit, actor, Row.get_by_id(survivor.id), prior, _("demandé par le SIH (%s)") % adt.event)
+        else:
+            merge_rows(unit, actor, Row.get_by_id(survivor.id), prior, _("demandé par le SIH (%s)") % adt.event)
+        held.append(add_numbers(unit, survivor, survivor_feed))
+    held = [text for text in held if text]
     if held:
         return InboxState.HELD, "; ".join(held)
     return InboxState.APPLIED, ""

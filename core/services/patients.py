@@ -27,6 +27,7 @@ from core.index.tables import (
     Step,
     Study,
     Table,
+    Task,
     Visit,
 )
 from core.index.tables import Patient as Row
@@ -329,6 +330,17 @@ def merge_rows(unit: Unit, actor: Actor, survivor: Any, prior: Any, reason: str)
     for patient_id in (survivor.id, prior.id):
         unit.event(f"patient:{patient_id}", patient_id)
     touch_exams(unit, survivor.id)
+    _answer_questions(unit, actor, survivor, prior)
+
+
+def _answer_questions(unit: Unit, actor: Actor, survivor: Any, prior: Any) -> None:
+    """What was asked about these two is answered: they are one."""
+    asked = Task.select().where(
+        Task.kind.in_(["merge", "identifier"]), Task.patient_id.in_([survivor.id, prior.id]), Task.done_at.is_null()
+    )
+    for task in asked:
+        if {survivor.number, prior.number} <= set(re.split(r"[\s,;:()]+", task.text)):
+            Task.update(done_at=unit.now, done_by=actor.name).where(Task.id == task.id).execute()
 
 
 def undo_merge(unit: Unit, actor: Actor, record: Any, reason: str) -> None:
