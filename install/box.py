@@ -14,7 +14,7 @@ from install.house import House, open_house
 from install.notify import notify, watchdog_seconds
 from install.plans import plans
 
-LISTENING = ("dicom", "hl7", "http", "rpc")
+LISTENING = ("dicom", "dicom-tls", "hl7", "http", "rpc")
 
 
 def run(config: Config, say: Callable[[str], object]) -> None:
@@ -34,7 +34,7 @@ def run(config: Config, say: Callable[[str], object]) -> None:
 
 
 def ready_line(doors: list[OpenDoor]) -> str:
-    """`prêt dicom=H:P hl7=H:P http=H:P rpc=PATH`: what scripts wait for."""
+    """`prêt dicom=H:P hl7=H:P http=H:P rpc=PATH`: what scripts wait for. With `dicom-tls=H:P` where it is open."""
     addresses = {door.name: door.address for door in doors}
     return " ".join(["prêt", *(f"{name}={addresses[name]}" for name in LISTENING if name in addresses)])
 

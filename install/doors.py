@@ -62,8 +62,9 @@ def close_all(doors: list[OpenDoor]) -> None:
 
 
 def _sentence(error: OSError, plan: Plan, config: Config) -> str:
-    section = getattr(config, plan.key.partition(".")[0])
-    host, port = str(section.host), int(section.port)
+    name, _dot, key = plan.key.partition(".")
+    section = getattr(config, name)
+    host, port = str(section.host), int(getattr(section, key))
     if error.errno == errno.EADDRINUSE:
         return _("le port %d de %s est déjà pris par un autre programme") % (port, host)
     if error.errno == errno.EADDRNOTAVAIL:

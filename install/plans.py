@@ -8,6 +8,7 @@ from install.wiring import dicom, hl7, printing, replica, rpc, timers, web
 
 
 def plans(house: House) -> list[Plan]:
+    machines = [dicom.plan(house), dicom.secured_plan(house)] if house.config.dicom.tls else [dicom.plan(house)]
     return [
         hl7.plan_out(house),
         printing.plan(house),
@@ -16,5 +17,5 @@ def plans(house: House) -> list[Plan]:
         rpc.plan(house),
         web.plan(house),
         hl7.plan_in(house),
-        dicom.plan(house),
+        *machines,
     ]

@@ -19,6 +19,7 @@ Fault = tuple[str, str]
 
 RANGES: dict[str, tuple[int, int]] = {
     "dicom.port": (0, 65535),
+    "dicom.tls_port": (0, 65535),
     "dicom.max_pdu": (4096, 1_048_576),
     "dicom.max_associations": (1, 256),
     "hl7.port": (0, 65535),

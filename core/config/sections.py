@@ -42,6 +42,8 @@ class Dicom:
     unknown_callers: Unknown = "reject"
     max_pdu: int = 131_072  # bytes, PS3.8 D.1
     max_associations: int = 64
+    tls: bool = False
+    tls_port: int = 2762  # PS3.15 B.9
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from core.dicom.mpps import MppsDoor, PerformedSteps
 from core.dicom.negotiation import Caller
 from core.dicom.query import QueryDoor, Studies
 from core.dicom.registry import Devices, Registry, Visitors
+from core.dicom.secure import Secured
 from core.dicom.server import DicomServer
 from core.dicom.storage import Ingest, StorageDoor
 from core.dicom.verification import Verification
@@ -51,21 +52,24 @@ def open_door(
     clock: Clock,
     leave: Callable[[], None] = lambda: None,
     limits: Limits | None = None,
+    secured: Secured | None = None,
 ) -> DicomServer:
     """A server that is not started yet. spool: an existing folder for objects too big for memory.
 
     leave: called at the end of each association's thread (it gives its index connection back).
+    secured: then it is the server of `dicom.tls_port`.
     """
     return DicomServer(
         settings.ae_title,
         settings.host,
-        settings.port,
+        settings.port if secured is None else settings.tls_port,
         Registry(services.devices, settings.unknown_callers),
         routes(services, settings.ae_title, zone, spool),
         clock,
         limits or Limits(max_pdu=settings.max_pdu, associations=settings.max_associations),
         Visitors(services.devices, clock),
         leave,
+        secured,
     )
 
 

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import selectors
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from core.clock import Clock
 from core.dicom import upper_layer
 from core.dicom.limits import Limits
 from core.dicom.notes import Happened, Note, Notebook
+from core.dicom.secure import PLAIN, Line, line_of
 from core.dicom.upper_layer import BadPdu
 from core.unfailing import keep_on, say
 
@@ -48,12 +50,13 @@ class _Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """A complete A-ASSOCIATE-RQ: its body, and the bytes that came after it."""
+    """A complete A-ASSOCIATE-RQ: its body, the bytes that came after it, and what its line proves."""
 
     connection: socket.socket
     address: str
     body: bytes
     leftover: bytes
+    line: Line = PLAIN
 
 
 class Doorstep:
@@ -66,12 +69,14 @@ class Doorstep:
         clock: Clock,
         note: Notebook,
         enter: Callable[[Knock], None],
+        secured: Callable[[socket.socket], socket.socket] | None = None,
     ) -> None:
         self._listener = listener
         self._limits = limits
         self._clock = clock
         self._note = note
         self._enter = enter
+        self._secured = secured
         self._selector = selectors.DefaultSelector()
         self._waker, self._wake = socket.socketpair()
         self._visitors: dict[socket.socket, _Visitor] = {}
@@ -181,6 +186,12 @@ class Doorstep:
             _close(connection)
             self._note(Note(Happened.REFUSED, address, reason=f"{here[address]} silent connections"))
             return
+        if self._secured is not None:
+            try:
+                connection = self._secured(connection)
+            except (OSError, ValueError):  # gone already
+                _close(connection)
+                return
         patience = BURST if crowded else self._limits.request_time
         visitor = _Visitor(connection, address, self._clock.monotonic() + patience)
         if self._keep(visitor):
@@ -203,6 +214,11 @@ class Doorstep:
             count = visitor.connection.recv_into(self._scratch)
         except BlockingIOError:
             return
+        except ssl.SSLError as error:
+            stranger = isinstance(error, ssl.SSLCertVerificationError)
+            what, reason = (Happened.REJECTED, "CERTIFICATE") if stranger else (Happened.PROBE, f"TLS: {error.reason}")
+            self._note(Note(what, visitor.address, reason=reason))
+            count = 0
         except OSError:
             count = 0
         if not count:
@@ -222,7 +238,7 @@ class Doorstep:
         if visitor.wanted > _HEADER and len(received) >= visitor.wanted:
             self._forget(visitor)
             body, leftover = bytes(received[_HEADER : visitor.wanted]), bytes(received[visitor.wanted :])
-            self._enter(Knock(visitor.connection, visitor.address, body, leftover))
+            self._enter(Knock(visitor.connection, visitor.address, body, leftover, line_of(visitor.connection)))
 
     def _refuse(self, visitor: _Visitor, error: BadPdu) -> None:
         """Not DICOM, or a length nobody may claim: an abort, and the end of it."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import conformance
 from core.dicom.associate import APPLICATION_CONTEXT, Acceptance, Answered, AssociateRequest, Proposed, Role
+from core.dicom.secure import PLAIN, Line
 from core.model.device import Device
 
 
@@ -56,8 +57,8 @@ class Caller:
 class Callers(Protocol):
     """The registry: who may associate with us."""
 
-    def admit(self, ae_title: str, address: str) -> Caller | None:
-        """The machine of this title at this address, or None: then it is rejected."""
+    def admit(self, ae_title: str, address: str, line: Line, /) -> Caller | None:
+        """The machine of this title at this address over this line, or None: then it is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,13 @@ Offer = Callable[[str, Caller], tuple[str, ...]]
 
 
 def negotiate(
-    request: AssociateRequest, address: str, title: str, callers: Callers, offer: Offer, max_pdu: int
+    request: AssociateRequest,
+    address: str,
+    title: str,
+    callers: Callers,
+    offer: Offer,
+    max_pdu: int,
+    line: Line = PLAIN,
 ) -> Agreement | Refusal:
     """Our answer. title: our own AE title. max_pdu: what we announce unless the caller's row says otherwise."""
     if not request.protocol_version & 1:
@@ -114,7 +121,7 @@ def negotiate(
     called, calling = Title.of(request.called), Title.of(request.calling)
     if called is None or not called.same(title):
         return Refusal.CALLED_AE
-    caller = callers.admit(calling.text, address) if calling else None
+    caller = callers.admit(calling.text, address, line) if calling else None
     if caller is None:
         return Refusal.CALLING_AE
     return _agree(request, caller, called.text, offer, caller.max_pdu or max_pdu)

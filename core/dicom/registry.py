@@ -8,7 +8,8 @@ from typing import Final, Protocol
 from core.clock import Clock
 from core.dicom.negotiation import Caller
 from core.dicom.notes import Happened, Note
-from core.model.device import Device
+from core.dicom.secure import Line
+from core.model.device import Device, certificate_of
 
 _QUIET: Final = 5.0  # seconds between two identical reports of the same stranger
 _MOST_STRANGERS: Final = 1000
@@ -30,14 +31,24 @@ class Registry:
         self._devices = devices
         self._policy = policy
 
-    def admit(self, ae_title: str, address: str) -> Caller | None:
+    def admit(self, ae_title: str, address: str, line: Line, /) -> Caller | None:
         device = self._devices.by_caller(ae_title, address)
         if device is not None:
+            if missing := _unproved(device, line):
+                self._devices.attempt("dicom", ae_title, address, f"{Happened.REJECTED}: {missing}")
+                return None
             return Caller(device.ae_title, address, device, may_store=device.may_store)
         if self._policy == "reject":
             return None
         # "quarantine": what it sends waits outside the archive, and it may ask nothing.
         return Caller(ae_title, address, None, may_query=self._policy == "accept")
+
+
+def _unproved(device: Device, line: Line) -> str:
+    """What this line does not prove and the row of the machine asks for; "" when nothing is missing."""
+    if device.certificate and line.certificate != certificate_of(device.certificate):
+        return "CERTIFICATE"
+    return "TLS" if device.tls and not line.secured else ""
 
 
 class Visitors:

@@ -33,6 +33,7 @@ class DicomServer:
     """Listens from `start` to `stop`. port 0 takes any free port; `address` says which.
 
     leave: called by each association's thread when it ends, to give back what belongs to a thread.
+    secured: makes each accepted socket a TLS one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class DicomServer:
         limits: Limits | None = None,
         note: Notebook = _forget,
         leave: Callable[[], None] = lambda: None,
+        secured: Callable[[socket.socket], socket.socket] | None = None,
     ) -> None:
         self._title = title
         self._host, self._port = host, port
@@ -55,6 +57,7 @@ class DicomServer:
         self._limits = limits or Limits()
         self._note = note
         self._leave = leave
+        self._secured = secured
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
@@ -79,7 +82,7 @@ class DicomServer:
             listener.close()
             raise
         self.address = (self._host, int(listener.getsockname()[1]))
-        self._doorstep = Doorstep(listener, self._limits, self._clock, self._note, self._enter)
+        self._doorstep = Doorstep(listener, self._limits, self._clock, self._note, self._enter, self._secured)
         self._doorstep.start()
 
     def stop(self, grace: float = 5.0) -> None:
@@ -141,7 +144,9 @@ class DicomServer:
             self._note(Note(Happened.PROBE, knock.address, reason=error.reason))
             self._last_word(knock, upper_layer.abort(upper_layer.INVALID_PARAMETER))
             return
-        answer = negotiate(request, knock.address, self._title, self._callers, self.routes.offer, self._limits.max_pdu)
+        answer = negotiate(
+            request, knock.address, self._title, self._callers, self.routes.offer, self._limits.max_pdu, knock.line
+        )
         if isinstance(answer, Refusal):
             self._reject(knock, request, answer)
             return

@@ -11,6 +11,8 @@ import socket
 import struct
 from collections.abc import Callable
 
+from core.dicom.secure import SecureSocket
+
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -24,8 +26,11 @@ class TimeLimit(Exception):
 
 def prepare(connection: socket.socket, tick: float) -> None:
     """Blocking, no Nagle, waking up every `tick` seconds to look at the clock."""
-    connection.setblocking(True)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(connection, SecureSocket):
+        connection.settimeout(tick)
+        return
+    connection.setblocking(True)
     seconds = int(tick)
     wake = struct.pack("@ll", seconds, int((tick - seconds) * 1_000_000))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wake)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
+
+from core.errors import BadInput
+from core.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +16,7 @@ class Device:
 
     role: modality, workstation, archive, film. charset: of worklist answers (ISO_IR 100, ISO_IR 192, ascii).
     worklist_window_days: days before and after today when the query has no date.
+    tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
     """
 
     ae_title: str
@@ -28,6 +33,8 @@ class Device:
     find_limit: int = 500
     conflict_is_success: bool = False
     active: bool = True
+    tls: bool = False
+    certificate: str = ""
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None
@@ -47,6 +54,16 @@ class Device:
 def ae_key(ae_title: str) -> str:
     """AE titles compare without case and surrounding spaces: machines get both wrong."""
     return ae_title.strip().casefold()
+
+
+def certificate_of(pem: str) -> bytes:
+    """The DER of one certificate in PEM. Raises `BadInput`."""
+    try:
+        der = ssl.PEM_cert_to_DER_cert(pem)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=der)
+    except (ValueError, ssl.SSLError) as fault:
+        raise BadInput(_("Ce fichier n'est pas un certificat PEM."), "certificate") from fault
+    return der
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.index.tables import Destination as DestinationRow
 from core.index.tables import Device as DeviceRow
 from core.index.tables import HisSender as SenderRow
 from core.index.writer import Unit
-from core.model.device import Destination, Device, HisSender, ae_key
+from core.model.device import Destination, Device, HisSender, ae_key, certificate_of
 from core.model.people import Actor, Role
 from core.services.access import require
 from core.services.kit import Kit
@@ -73,11 +73,14 @@ class Devices:
         return device if address in allowed else None
 
     def save(self, actor: Actor, device: Device) -> None:
-        """Declare a machine, or change its row. Raises `BadInput` for an impossible AE title (PS3.5 6.2)."""
+        """Declare a machine, or change its row. Raises `BadInput` for an impossible AE title (PS3.5 6.2)
+        or certificate."""
         require(actor, Role.ADMINISTRATOR)
         title = device.ae_title.strip()
         if not title or len(title) > 16 or not title.isascii() or not title.isprintable() or "\\" in title:
             raise BadInput(_("Titre AE : 1 à 16 caractères, sans accent ni barre inverse."), "ae_title")
+        if device.certificate:
+            certificate_of(device.certificate)
         fields = [f for f in Device.__dataclass_fields__ if not f.startswith("last_")]
 
         def act(unit: Unit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from typing import TextIO
 
 import click
 
@@ -30,6 +31,8 @@ def device() -> None: ...
 @click.option("--modality", default="", help="CT, DX, US, MR …")
 @click.option("--charset", default="ISO_IR 100", help="jeu de caractères de ses listes de travail")
 @click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
+@click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
+@click.option("--certificate", type=click.File("r"), help="son certificat PEM : elle seule appelle alors sous ce titre")
 @with_place
 def add(
     place: Place,
@@ -42,6 +45,8 @@ def add(
     modality: str,
     charset: str,
     all_rooms: bool,
+    tls: bool,
+    certificate: TextIO | None,
 ) -> None:
     machine = Device(
         ae_title=ae_title,
@@ -53,6 +58,8 @@ def add(
         modality=modality,
         charset=charset,
         all_rooms=all_rooms,
+        tls=tls or certificate is not None,
+        certificate=certificate.read() if certificate else "",
     )
     with reach(place) as box:
         box.ask(SaveDevice(machine))

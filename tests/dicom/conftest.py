@@ -18,6 +18,7 @@ from core.dicom.handlers import Request, Routes
 from core.dicom.limits import Limits
 from core.dicom.negotiation import Caller
 from core.dicom.notes import Happened, Note
+from core.dicom.secure import Line
 from core.dicom.server import DicomServer
 from core.dicom.verification import Verification
 from core.errors import OutOfResources
@@ -30,7 +31,7 @@ class Registry:
 
     known = ("CT1", "US1", "PYNETDICOM", "BENCH")
 
-    def admit(self, ae_title: str, address: str) -> Caller | None:
+    def admit(self, ae_title: str, address: str, line: Line) -> Caller | None:
         if address == "127.0.0.66" or ae_title.upper() not in self.known:
             return None
         return Caller(ae_title.upper(), address)

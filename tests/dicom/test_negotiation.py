@@ -14,6 +14,7 @@ from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import associate, conformance
 from core.dicom.associate import AssociateRequest, BadAssociate
 from core.dicom.negotiation import Agreement, Caller, Refusal, Title, negotiate
+from core.dicom.secure import Line
 from core.errors import BadMessage
 from core.model.identifiers import is_uid
 from tests.dicom.conftest import Registry, offer
@@ -130,7 +131,7 @@ def test_a_caller_with_its_own_order_gets_it() -> None:
         return caller.syntaxes
 
     class Only:
-        def admit(self, ae_title: str, address: str) -> Caller:
+        def admit(self, ae_title: str, address: str, line: Line) -> Caller:
             return Caller(ae_title, address, max_pdu=65_536, syntaxes=(ILE, ELE))
 
     agreement = negotiate(read(contexts=[(1, CT, [ELE, ILE])]), "127.0.0.1", "YELEN", Only(), own, 131_072)

@@ -211,7 +211,9 @@ CREATE TABLE "device" (
   "worklist_window_days" INTEGER NOT NULL,
   "find_limit" INTEGER NOT NULL,
   "conflict_is_success" INTEGER NOT NULL,
-  "active" INTEGER NOT NULL
+  "active" INTEGER NOT NULL,
+  "tls" INTEGER NOT NULL,
+  "certificate" TEXT NOT NULL
 );
 CREATE TABLE "device_seen" (
   "key" TEXT NOT NULL PRIMARY KEY,

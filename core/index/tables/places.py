@@ -92,6 +92,8 @@ class Device(Table):
     find_limit = IntegerField(default=500)
     conflict_is_success = BooleanField(default=False)
     active = BooleanField(default=True)
+    tls = BooleanField(default=False)
+    certificate = TextField(default="")
 
 
 class DeviceSeen(Table):
