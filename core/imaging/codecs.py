@@ -92,6 +92,13 @@ def decode_frame(encoded: bytes, header: Header) -> DecodedStream:
     raise NotDisplayable(Reason.CODEC_FAILED, syntax=syntax_name(header.syntax))
 
 
+def decode_again(encoded: bytes, header: Header) -> Array | None:
+    """The same frame by the other family of decoders, as a second opinion; None where there is but one."""
+    if header.syntax not in JPEG_LS or header.samples != 1:
+        return None
+    return _pydicom(encoded, header, header.signed)
+
+
 def _is_damaged(encoded: bytes, header: Header, second_choice: bool) -> bool:
     """The lenient decoders make something up where the strict ones refuse. JPEG Lossless has no strict one."""
     if header.syntax in JPEG_LS:

@@ -28,10 +28,13 @@ from core.imaging.wire import (
     FrameJob,
     Impossible,
     Job,
+    Kept,
     Known,
     PixelsJob,
     Rendered,
     Reply,
+    Transcoded,
+    TranscodeJob,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 THUMBNAIL_SIZE, THUMBNAIL_QUALITY = 128, 60
 MAX_CONDEMNED = 1_000
+SLOWEST_BYTES_S = 500_000.0  # of a transcode, on the weakest machine
 
 FileOrPath = str | Path | int
 """A path in the archive, or a descriptor open for reading; the caller closes its own descriptor."""
@@ -167,6 +171,25 @@ class Imaging:
         reply = self._ask(FactsJob(decode), file, True, cancel)
         assert isinstance(reply, Known)
         return reply.facts
+
+    def transcode(
+        self, file: FileOrPath, into: int, heads: dict[str, bytes], *, cancel: Cancellation | None = None
+    ) -> Transcoded | Kept:
+        """Write the file through `into`, losslessly compressed, proved equal in every sample and every other element.
+
+        heads: preamble and file meta of the new file, by the transfer syntax that its pixels may ask for. In the
+        background worker; a codec that dies on it says nothing about showing the image. Raises `NotDisplayable` when no
+        worker managed.
+        """
+        with _opened(file) as fd:
+            size = os.fstat(fd).st_size
+            reply, _shared = self.background.ask(
+                TranscodeJob(heads), fd, cancel, out=into, more_s=size / SLOWEST_BYTES_S
+            )
+        if isinstance(reply, Impossible):
+            raise reply.refused.error()
+        assert isinstance(reply, Transcoded | Kept)
+        return reply
 
     def _ask(self, job: Job, file: FileOrPath, background: bool, cancel: Cancellation | None) -> Reply:
         with self._asked(job, file, background, cancel) as (reply, _shared):

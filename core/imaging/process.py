@@ -97,18 +97,20 @@ class WorkerProcess:
         """The process that runs now, if any."""
         return self._process.pid if self._process else None
 
-    def ask(self, job: Job, fd: int, cancel: Cancellation | None = None) -> tuple[Reply, int | None]:
-        """The answer, and the descriptor that came with it.
+    def ask(
+        self, job: Job, fd: int, cancel: Cancellation | None = None, *, out: int | None = None, more_s: float = 0.0
+    ) -> tuple[Reply, int | None]:
+        """The answer, and the descriptor that came with it. out: where the job may write. more_s: beyond the deadline.
 
         Raises `NotDisplayable` when no worker gave one, `OutOfResources` when none could start.
         """
         with self._my_turn(cancel) as ticket:
             for _attempt in range(2):
                 try:
-                    return self._once(job, fd)
+                    return self._once(job, [fd] if out is None else [fd, out], self.deadline_s + more_s)
                 except TimeoutError:
                     self._discard()
-                    raise NotDisplayable(Reason.TOO_LONG, seconds=round(self.deadline_s)) from None
+                    raise NotDisplayable(Reason.TOO_LONG, seconds=round(self.deadline_s + more_s)) from None
                 except OutOfResources:
                     self._refuse_dead(ticket)  # it was ended on purpose while it started
                     raise
@@ -131,14 +133,14 @@ class WorkerProcess:
             self._turn.wait_for(lambda: not self._queue)
             self._discard()
 
-    def _once(self, job: Job, fd: int) -> tuple[Reply, int | None]:
+    def _once(self, job: Job, fds: list[int], deadline_s: float) -> tuple[Reply, int | None]:
         for _again in range(MAX_LEAVINGS):
             sock = self._connection()
-            sock.settimeout(self.deadline_s)
-            send(sock, job, fd)
+            sock.settimeout(deadline_s)
+            send(sock, job, *fds)
             reply, shared = receive(sock, self._decoder)
             if not isinstance(reply, Leaving):
-                return reply, shared
+                return reply, shared[0] if shared else None
             self._discard()
         raise EOFError("it only ever leaves")
 
@@ -176,7 +178,7 @@ class WorkerProcess:
             try:
                 self._sock = self._start()
                 self._sock.settimeout(START_S)
-                said, _fd = receive(self._sock, self._decoder)
+                said, _fds = receive(self._sock, self._decoder)
                 if not isinstance(said, Ready):
                     raise EOFError("not a worker")
             except (OSError, EOFError, msgspec.DecodeError) as fault:

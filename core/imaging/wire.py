@@ -1,6 +1,6 @@
-"""The messages between the box and its imaging worker: length-prefixed msgspec, one descriptor at most beside each.
+"""The messages between the box and its imaging worker: length-prefixed msgspec, two descriptors at most beside each.
 
-A message is 4 bytes of length (big endian), 1 byte that counts descriptors (0 or 1), then MessagePack.
+A message is 4 bytes of length (big endian), 1 byte that counts descriptors (0 to 2), then MessagePack.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -47,7 +48,16 @@ class FactsJob(msgspec.Struct, frozen=True, tag="facts"):
     decode: bool
 
 
-Job = FrameJob | DescribeJob | PixelsJob | FactsJob
+class TranscodeJob(msgspec.Struct, frozen=True, tag="transcode"):
+    """Write the file losslessly compressed through the second descriptor.
+
+    heads: preamble and file meta of the new file, by the transfer syntax that its pixels may ask for.
+    """
+
+    heads: dict[str, bytes]
+
+
+Job = FrameJob | DescribeJob | PixelsJob | FactsJob | TranscodeJob
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -76,6 +86,19 @@ class Known(msgspec.Struct, frozen=True, tag="known"):
     facts: IngestFacts
 
 
+class Transcoded(msgspec.Struct, frozen=True, tag="transcoded"):
+    """Written, read back, and the same in every sample and every other element. size: of the new file, in bytes."""
+
+    syntax: str
+    size: int
+
+
+class Kept(msgspec.Struct, frozen=True, tag="kept"):
+    """The file stays as it was received; why, in English, for the log."""
+
+    why: str
+
+
 class Impossible(msgspec.Struct, frozen=True, tag="impossible"):
     refused: Refused
 
@@ -84,37 +107,39 @@ class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
     """The worker had nothing to do for long and gives its memory back; it did not do the job just sent, if any."""
 
 
-Reply = Ready | Rendered | Described | Decoded | Known | Impossible | Leaving
+Reply = Ready | Rendered | Described | Decoded | Known | Transcoded | Kept | Impossible | Leaving
 
 M = TypeVar("M", Job, Reply)
 
 
-def send(sock: socket.socket, message: Job | Reply, fd: int | None = None) -> None:
-    """Write one message, with a descriptor when there is one."""
+def send(sock: socket.socket, message: Job | Reply, *fds: int) -> None:
+    """Write one message, with the descriptors that go with it."""
     body = msgspec.msgpack.encode(message)
-    prefix = _PREFIX.pack(len(body), fd is not None)
-    socket.send_fds(sock, [prefix], [] if fd is None else [fd])
+    socket.send_fds(sock, [_PREFIX.pack(len(body), len(fds))], fds)
     sock.sendall(body)
 
 
-def receive(sock: socket.socket, decoder: msgspec.msgpack.Decoder[M]) -> tuple[M, int | None]:
-    """Read one message and the descriptor that came with it. Raises EOFError when the other end is gone."""
+def receive(sock: socket.socket, decoder: msgspec.msgpack.Decoder[M]) -> tuple[M, list[int]]:
+    """Read one message and the descriptors that came with it. Raises EOFError when the other end is gone."""
     prefix, fds = _prefix(sock)
     try:
-        length, _ = _PREFIX.unpack(prefix)
+        length, _count = _PREFIX.unpack(prefix)
         if length > MAX_MESSAGE:
             raise EOFError("message over the limit")
-        message = decoder.decode(_exactly(sock, length))
+        return decoder.decode(_exactly(sock, length)), fds
     except BaseException:
-        for fd in fds:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        close_all(fds)
         raise
-    return message, fds[0] if fds else None
+
+
+def close_all(fds: Sequence[int]) -> None:
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def _prefix(sock: socket.socket) -> tuple[bytes, list[int]]:
-    prefix, fds, _, _ = socket.recv_fds(sock, _PREFIX.size, 1)
+    prefix, fds, _flags, _address = socket.recv_fds(sock, _PREFIX.size, 2)
     if not prefix:
         raise EOFError("closed")
     if len(prefix) < _PREFIX.size:

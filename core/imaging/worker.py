@@ -33,6 +33,7 @@ from core.imaging.parse import facts_of
 from core.imaging.picture import Description, Refused
 from core.imaging.pixels import Frame, decode
 from core.imaging.source import Source
+from core.imaging.transcode import transcode
 from core.imaging.wire import (
     Decoded,
     Described,
@@ -47,6 +48,8 @@ from core.imaging.wire import (
     Ready,
     Rendered,
     Reply,
+    TranscodeJob,
+    close_all,
     receive,
     send,
 )
@@ -63,10 +66,10 @@ class Desk:
         self._headers: OrderedDict[tuple[int, ...], Header] = OrderedDict()
         self._frames: MemoryCache[Frame] = MemoryCache(cache_bytes)
 
-    def do(self, job: Job, fd: int) -> Answer:
+    def do(self, job: Job, fd: int, out: int = -1) -> Answer:
         """The answer to one job. This is a door: whatever the file provokes becomes a refusal."""
         try:
-            return self._answer(job, fd)
+            return self._answer(job, fd, out)
         except NotDisplayable as refusal:
             return Impossible(Refused.of(refusal)), None
         except MemoryError:
@@ -76,7 +79,7 @@ class Desk:
             log.exception("imaging worker")
             return Impossible(Refused(Reason.UNREADABLE)), None
 
-    def _answer(self, job: Job, fd: int) -> Answer:
+    def _answer(self, job: Job, fd: int, out: int) -> Answer:
         source = Source(fd)
         identity = file_identity(fd)
         match job:
@@ -93,6 +96,8 @@ class Desk:
                 header = self._header(source, identity)
                 index = job.frame_no - 1
                 return share(self._frame(source, header, identity, index), header, index)
+            case TranscodeJob():
+                return transcode(source, read_header(source), job.heads, out), None
 
     def _describe(self, source: Source, identity: tuple[int, ...]) -> Description:
         header = self._header_or_refusal(source, identity)
@@ -130,7 +135,7 @@ def share(frame: Frame, header: Header, index: int) -> Answer:
     return Decoded(samples.shape, samples.dtype.name, slope, intercept, frame.missing_rows), memory
 
 
-def serve(sock: socket.socket, do: Callable[[Job, int], Answer], idle_s: float) -> None:
+def serve(sock: socket.socket, do: Callable[..., Answer], idle_s: float) -> None:
     """Answer jobs until the box closes its end, or nothing was asked for `idle_s` seconds."""
     decoder = msgspec.msgpack.Decoder(Job)
     send(sock, Ready())
@@ -139,16 +144,16 @@ def serve(sock: socket.socket, do: Callable[[Job, int], Answer], idle_s: float) 
             send(sock, Leaving())
             return
         try:
-            job, fd = receive(sock, decoder)
+            job, fds = receive(sock, decoder)
         except (EOFError, OSError):
             return
-        if fd is None:
+        if not fds:
             return
         try:
-            reply, shared = do(job, fd)
+            reply, shared = do(job, *fds)
         finally:
-            os.close(fd)
-        send(sock, reply, shared)
+            close_all(fds)
+        send(sock, reply, *([] if shared is None else [shared]))
         if shared is not None:
             os.close(shared)
 
