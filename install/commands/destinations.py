@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.device import Destination
 from install.calls import Destinations, RemoveDestination, SaveDestination
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 
 @click.group(cls=FrenchGroup, help="Systèmes à qui l'on envoie du HL7.")
@@ -35,16 +36,14 @@ def add(place: Place, name: str, host: str, port: int, final_only: bool, off: bo
     click.echo(_("Destinataire %s enregistré.") % name)
 
 
-@destination.command(name="list", help="Les destinataires.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        found = box.ask(Destinations())
-    show(
+@lists(destination, "Les destinataires.")
+def _destinations(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("NOM"), _("ADRESSE"), _("MSH-5"), _("MSH-6"), _("VERSION"), _("ACTIF")),
-        [(d.name, f"{d.host}:{d.port}", d.application, d.facility, d.version, d.active) for d in found],
-        text,
+        [
+            (d.name, f"{d.host}:{d.port}", d.application, d.facility, d.version, d.active)
+            for d in box.ask(Destinations())
+        ],
     )
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
 from typing import TextIO
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.device import Device
 from core.rpc.contract import Devices, RemoveDevice, SaveDevice
 from install.calls import ProbeDevice
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists, moment
 
 
 @click.group(cls=FrenchGroup, help="Machines DICOM.")
@@ -66,29 +66,19 @@ def add(
     click.echo(_("Machine %s enregistrée.") % ae_title)
 
 
-@device.command(name="list", help="Les machines déclarées et leur dernier signe de vie.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    zone = place.config().site.timezone
-    with reach(place) as box:
-        devices = box.ask(Devices())
-    show(
+@lists(device, "Les machines déclarées et leur dernier signe de vie.")
+def _machines(box: Reach, site: Site) -> Table:
+    return Table(
         (_("TITRE AE"), _("RÔLE"), _("ADRESSES"), _("ÉCOUTE"), _("SALLE"), _("ACTIVE"), _("DERNIÈRE IMAGE")),
         [
-            (d.ae_title, d.role, d.addresses, _listens(d), d.room, d.active, _moment(d.last_store_at, zone))
-            for d in devices
+            (d.ae_title, d.role, d.addresses, _listens(d), d.room, d.active, moment(d.last_store_at, site))
+            for d in box.ask(Devices())
         ],
-        text,
     )
 
 
 def _listens(machine: Device) -> str:
     return f"{machine.host}:{machine.port}" if machine.host and machine.port else ""
-
-
-def _moment(moment: datetime | None, zone: tzinfo) -> str:
-    return moment.astimezone(zone).strftime("%d/%m/%Y %H:%M") if moment else ""
 
 
 @device.command(help="Oublier une machine ; ses images restent.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.order import Exam
 from core.rpc.contract import Catalogue
 from install.calls import RemoveExam, SaveExam
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 
 @click.group(cls=FrenchGroup, help="Examens proposés.")
@@ -60,16 +61,11 @@ def add(
     click.echo(_("Examen %s enregistré.") % code)
 
 
-@exam.command(name="list", help="Le catalogue.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        exams = box.ask(Catalogue())
-    show(
+@lists(exam, "Le catalogue.")
+def _exams(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("CODE"), _("EXAMEN"), _("MODALITÉ"), _("SALLES"), _("MINUTES"), _("TARIF")),
-        [(e.code, e.label, e.modality, e.rooms, e.duration_min, e.tariff_fcfa or "") for e in exams],
-        text,
+        [(e.code, e.label, e.modality, e.rooms, e.duration_min, e.tariff_fcfa or "") for e in box.ask(Catalogue())],
     )
 
 

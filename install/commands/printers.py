@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.printing import Printer
 from core.rpc.contract import Printers, SavePrinter
 from install.calls import RemovePrinter
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 
 @click.group(cls=FrenchGroup, help="Imprimantes.")
@@ -36,16 +37,11 @@ def kind_of(uri: str) -> str:
     return "folder" if "/" in uri else "raw"
 
 
-@printer.command(name="list", help="Les imprimantes et leur état.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        printers = box.ask(Printers())
-    show(
+@lists(printer, "Les imprimantes et leur état.")
+def _printers(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("NOM"), _("ADRESSE"), _("LANGAGE"), _("ACTIVE"), _("ÉTAT")),
-        [(p.name, p.uri, p.takes, p.active, p.state) for p in printers],
-        text,
+        [(p.name, p.uri, p.takes, p.active, p.state) for p in box.ask(Printers())],
     )
 
 

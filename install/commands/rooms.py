@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.order import Room
 from core.rpc.contract import Rooms
 from install.calls import RemoveRoom, SaveRoom
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 
 @click.group(cls=FrenchGroup, help="Salles.")
@@ -45,16 +46,11 @@ def add(
     click.echo(_("Salle %s enregistrée.") % code)
 
 
-@room.command(name="list", help="Les salles.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        rooms = box.ask(Rooms())
-    show(
+@lists(room, "Les salles.")
+def _rooms(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("CODE"), _("SALLE"), _("MODALITÉ"), _("MACHINES"), _("OUVRE"), _("FERME")),
-        [(r.code, r.label, r.modality, r.ae_titles, r.opens, r.closes) for r in rooms],
-        text,
+        [(r.code, r.label, r.modality, r.ae_titles, r.opens, r.closes) for r in box.ask(Rooms())],
     )
 
 

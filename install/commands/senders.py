@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from core.config import Site
 from core.i18n import _
 from core.model.device import HisSender
 from install.calls import RemoveSender, SaveSender, Senders
 from install.french import FrenchGroup
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 
 class _Pair(click.ParamType[str]):
@@ -59,16 +60,11 @@ def add(place: Place, name: str, no_merge: bool, off: bool, **habits: Any) -> No
     click.echo(_("Expéditeur %s enregistré.") % name)
 
 
-@sender.command(name="list", help="Les expéditeurs.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        senders = box.ask(Senders())
-    show(
+@lists(sender, "Les expéditeurs.")
+def _senders(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("NOM"), _("ADRESSES"), _("MSH-3"), _("MSH-4"), _("AUTORITÉ"), _("ACTIF")),
-        [(s.name, s.addresses, s.application, s.facility, s.authority, s.active) for s in senders],
-        text,
+        [(s.name, s.addresses, s.application, s.facility, s.authority, s.active) for s in box.ask(Senders())],
     )
 
 

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from core.config import Site
 from core.errors import BadInput
 from core.i18n import _
 from core.model.people import Role, User
@@ -15,8 +16,8 @@ from install.calls import SetSecret
 from install.french import FrenchGroup
 from install.passwords import new_password
 from install.place import Place, with_place
-from install.reach import reach
-from install.table import show
+from install.reach import Reach, reach
+from install.table import Table, lists
 
 ROLE_NAMES = {role.name.lower().replace("_", "-"): role for role in Role if role is not Role.SYSTEM}
 
@@ -68,16 +69,11 @@ def password(place: Place, login: str, password_stdin: bool, pin_stdin: bool) ->
     click.echo(_("Mot de passe de %s changé.") % login)
 
 
-@user.command(name="list", help="Les comptes.")
-@click.option("--text", is_flag=True, help="tabulations, sans titre")
-@with_place
-def list_(place: Place, text: bool) -> None:
-    with reach(place) as box:
-        users = box.ask(Users())
-    show(
+@lists(user, "Les comptes.")
+def _accounts(box: Reach, _site: Site) -> Table:
+    return Table(
         (_("COMPTE"), _("NOM"), _("RÔLES"), _("SERVICE"), _("ACTIF"), _("PIN")),
-        [(u.login, u.full_name, tuple(sorted(u.roles)), u.ward, u.active, u.has_pin) for u in users],
-        text,
+        [(u.login, u.full_name, tuple(sorted(u.roles)), u.ward, u.active, u.has_pin) for u in box.ask(Users())],
     )
 
 
