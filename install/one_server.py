@@ -36,6 +36,21 @@ def hold(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_held(data: Path) -> bool:
+    """Whether a process holds the folder now."""
+    try:
+        descriptor = os.open(data / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _held(data: Path, descriptor: int) -> str:
     process = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
     return _("Un serveur Yelen tient déjà le dossier %s (processus %s). Rien n'a été changé.") % (data, process or "?")

@@ -1,11 +1,11 @@
-"""The second building's box: it receives the copy, and nothing else listens."""
+"""The second building's box: it receives the copy, nothing else listens; how it stands."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock, SystemClock
 from core.config import Config
@@ -36,6 +36,22 @@ def follow(config: Config, say: Callable[[str], object]) -> None:
             run_replica(config, clock, ready, _beat(clock, watchdog_seconds()))
         finally:
             notify("STOPPING=1")
+
+
+def standing(config: Config) -> dict[str, Any]:
+    """What a copy has applied, read from its state, whether it runs or not."""
+    from core.replication.service import own_state
+
+    state = own_state(config.data)
+    return {
+        "role": "replica",
+        "epoch": state.epoch,
+        "site": state.site,
+        **{f"applied_row.{lane}": seq for lane, seq in sorted(state.applied.items())},
+        **{f"trouble.{lane}": sentence for lane, sentence in sorted(state.trouble.items())},
+        "keys": state.keys,
+        "at": state.at,
+    }
 
 
 def _beat(clock: Clock, every: float | None) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from core.errors import Conflict
 from core.i18n import _
 from core.model import standing
 from core.rpc.contract import Status
+from install import second
 from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import reach
@@ -29,7 +30,7 @@ def replica() -> None: ...
 @with_place
 def status(place: Place, text: bool) -> None:
     config = place.config()
-    told = _of_the_copy(config) if config.replica.role == "replica" else _of_the_primary(place)
+    told = second.standing(config) if config.replica.role == "replica" else _of_the_primary(place)
     wanted = config.replica
     limit = _("%d ko/s") % wanted.bandwidth_kbps if wanted.bandwidth_kbps else _("sans limite")
     rows = standing.rows({"role": wanted.role, "target": wanted.target or _("aucune")} | told, config.site.local)
@@ -41,22 +42,6 @@ def _of_the_primary(place: Place) -> dict[str, Any]:
     with reach(place) as box:
         found: dict[str, Any] = box.ask(Status())["replica"]
     return found
-
-
-def _of_the_copy(config: Config) -> dict[str, Any]:
-    """Read from its state, whether it runs or not."""
-    from core.replication.service import own_state
-
-    state = own_state(config.data)
-    return {
-        "role": "replica",
-        "epoch": state.epoch,
-        "site": state.site,
-        **{f"applied_row.{lane}": seq for lane, seq in sorted(state.applied.items())},
-        **{f"trouble.{lane}": sentence for lane, sentence in sorted(state.trouble.items())},
-        "keys": state.keys,
-        "at": state.at,
-    }
 
 
 @replica.command(help="Prouver que les deux bâtiments sont identiques, ligne à ligne et fichier par fichier.")
@@ -73,9 +58,7 @@ def verify(place: Place) -> int:
 @replica.command(help='Recevoir la copie du site principal (réglage replica.role = "replica"), jusqu\'à Ctrl-C.')
 @with_place
 def apply(place: Place) -> None:
-    from install.second import follow
-
-    follow(_copy(place), click.echo)
+    second.follow(_copy(place), click.echo)
 
 
 @replica.command(name="carry-keys", help="Écrire les clés de ce site dans un fichier, à porter à la main à sa copie.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import stat
 import subprocess
@@ -72,12 +73,17 @@ def test_the_whole_way_from_an_empty_folder_to_the_proof(first: Path, second: Pa
         with receiving(second):
             until(lambda: is_complete(first), "the copy is complete")
             assert facts(first)["Clés au second bâtiment"] == "oui"
+            told = yelen("status", data=second)
+            assert told.returncode == 0, told.stderr
+            assert "  Rôle                       copie\n" in told.stdout
+            assert json.loads(yelen("status", "--json", data=second).stdout)["running"] is True
             there = facts(second)
             assert (there["Rôle"], there["Clés au second bâtiment"]) == ("copie", "oui")
             proof = yelen("replica", "verify", data=first)
             assert (proof.returncode, proof.stdout.splitlines()[-1]) == (0, "Les deux bâtiments sont identiques.")
     finally:
         box.stop()
+    assert yelen("status", data=second).returncode == 3
     checked = yelen("audit", "verify", data=second)
     assert (checked.returncode, checked.stdout.split(":")[0]) == (0, "Audit intact ")
     assert "admin" in yelen("user", "list", "--text", data=second).stdout
