@@ -1,6 +1,7 @@
 """The demo HIS, a process of its own: it sends admissions and orders, and acknowledges the results that come back.
 
-Prints `écoute PORT` when it can receive; then reads `envoyer PORT` on its standard input and sends the day there.
+Prints `écoute PORT` when it can receive; then reads `envoyer PORT MOMENT` on its standard input and sends there the day
+that began at this moment.
 """
 
 from __future__ import annotations
@@ -25,25 +26,29 @@ def main() -> None:
     print(f"écoute {listener.getsockname()[1]}", flush=True)
     threading.Thread(target=_receive, args=(listener,), daemon=True).start()
     for line in sys.stdin:
-        word, _space, rest = line.strip().partition(" ")
+        word, *rest = line.split()
         if word == "envoyer":
-            _send_day(int(rest))
+            _send_day(int(rest[0]), datetime.fromisoformat(rest[1]))
 
 
-def _send_day(port: int) -> None:
-    """Every admission, then every order of the day, one acknowledged after the other."""
-    now = datetime.now(UTC)
-    client = MllpClient("127.0.0.1", port, SystemClock())
-    serial = int(now.timestamp()) % 10_000_000
-    day = visits(now.date())
-    letters = [admission(child, "", now) for child in {v.child for v in day}] + [
-        order(visit, serial + n, "", now) for n, visit in enumerate(day)
+def letters_of(began: datetime) -> list[tuple[str, bytes]]:
+    """MSH-10 and message: every admission, then every order of the day that began then. The same each time."""
+    serial = int(began.timestamp()) % 10_000_000
+    day = visits(began.date())
+    letters = [admission(child, "", began) for child in dict.fromkeys(v.child for v in day)] + [
+        order(visit, serial + n, "", began) for n, visit in enumerate(day)
     ]
-    for n, letter in enumerate(letters):
-        control_id = f"SIH{serial}-{n}"
-        numbered = letter.replace(b"||P|2.5", f"|{control_id}|P|2.5".encode(), 1)
+    numbered = ((f"SIH{serial}-{n}", letter) for n, letter in enumerate(letters))
+    return [(number, letter.replace(b"||P|2.5", f"|{number}|P|2.5".encode(), 1)) for number, letter in numbered]
+
+
+def _send_day(port: int, began: datetime) -> None:
+    """One letter acknowledged after the other."""
+    client = MllpClient("127.0.0.1", port, SystemClock())
+    letters = letters_of(began)
+    for control_id, letter in letters:
         try:
-            reply = client.exchange(numbered, control_id)
+            reply = client.exchange(letter, control_id)
         except PeerError as fault:
             print(_("SIH : %s") % fault, flush=True)
             return

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from core.i18n import _
 from install.commands.init import create, create_copy
 from install.demo.accounts import PASSWORD, PIN, users
 from install.demo.furnishing import MACHINES, furnish
+from install.demo.morning import morning_of
 from install.demo.staff import Staff
 from install.house import open_house
 from install.place import Place
@@ -110,9 +112,10 @@ def run(data: Path, speed: float, settings: Iterable[str] = ()) -> int:
         workers.append(box)
         doors = dict(part.split("=", 1) for part in box.wait_for("prêt").split()[1:])
         _welcome(data, second, doors)
-        his.tell(f"envoyer {doors['hl7'].rpartition(':')[2]}")
-        workers += _machines(log, int(doors["dicom"].rpartition(":")[2]), speed)
-        staff = Staff(Path(doors["rpc"]), f"http://{doors['http']}/", speed, click.echo)
+        morning = morning_of(data, datetime.now(UTC))
+        his.tell(f"envoyer {doors['hl7'].rpartition(':')[2]} {morning.began.isoformat()}")
+        workers += _machines(log, int(doors["dicom"].rpartition(":")[2]), speed, morning.is_new)
+        staff = Staff(Path(doors["rpc"]), f"http://{doors['http']}/", morning.began, speed, click.echo)
         staff.start()
         _show(workers, leaving, box)
     finally:
@@ -138,7 +141,7 @@ def _flags(settings: Iterable[str]) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
-def _machines(log: Path, port: int, speed: float) -> list[Worker]:
+def _machines(log: Path, port: int, speed: float, surprise: bool) -> list[Worker]:
     pause = max(0.2, 120 / speed)
     return [
         Worker(
@@ -149,7 +152,7 @@ def _machines(log: Path, port: int, speed: float) -> list[Worker]:
             modality,
             str(port),
             f"--pause={pause}",
-            *(["--surprise"] if modality == "US" else []),
+            *(["--surprise"] if surprise and modality == "US" else []),
         )
         for ae_title, modality, _room in MACHINES
     ]

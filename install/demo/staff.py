@@ -22,19 +22,24 @@ from install.demo.children import visits
 
 LEFT_TO_THE_VISITOR = frozenset(v.child.number for v in visits(datetime.now(UTC).date()) if not v.comes)
 
+SIGNED = (WorklistStatus.VALIDATED, WorklistStatus.SENT)
+
+
+def _is_chest(line: ExamLine) -> bool:
+    return line.exam_code == "RX-THORAX"
+
 
 class Staff:
     """Looks at the day every second and does what is due. speed: minutes of the demo's day in a real minute."""
 
-    def __init__(self, socket: Path, kiosk: str, speed: float, say: Callable[[str], None]) -> None:
+    def __init__(self, socket: Path, kiosk: str, began: datetime, speed: float, say: Callable[[str], None]) -> None:
         self._kiosk = kiosk
         self._speed = speed
         self._say = say
-        self._began = datetime.now(UTC)
+        self._began = began
         self._leaving = threading.Event()
         self._reception = Client(socket, "demo-accueil").start()
         self._room = Client(socket, "demo-salle").start()
-        self._signed = False
         self._thread = threading.Thread(target=self._run, name="staff", daemon=True)
 
     def start(self) -> None:
@@ -59,6 +64,7 @@ class Staff:
 
     def _look(self) -> None:
         page = self._reception.ask(GetDayPage(DayFilter(datetime.now(UTC).date()), 0, 200))
+        signed = any(_is_chest(line) and line.status in SIGNED for line in page.lines)
         for line in page.lines:
             if line.status is WorklistStatus.SCHEDULED and self._due(line):
                 self._reception.ask(Arrive(line.step_id))
@@ -66,8 +72,8 @@ class Staff:
             elif line.status is WorklistStatus.DONE and line.images:
                 self._room.ask(Verify(line.step_id))
                 self._say(_("Manipulateur : %s vérifié, à interpréter") % line.exam_label)
-            elif line.status is WorklistStatus.TO_READ and line.exam_code == "RX-THORAX" and not self._signed:
-                self._signed = True
+            elif line.status is WorklistStatus.TO_READ and _is_chest(line) and not signed:
+                signed = True
                 self._sign(line)
 
     def _due(self, line: ExamLine) -> bool:

@@ -6,8 +6,11 @@ import os
 import queue
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.install.boxes import YELEN, environment, yelen
@@ -25,9 +28,9 @@ SIGNS = (
 )
 
 
-@needs_rsync
-def test_a_day_passes_by_itself_and_ends_when_told(tmp_path: Path) -> None:
-    data = tmp_path / "demo"
+@contextmanager
+def demo(data: Path) -> Iterator[Callable[[], str]]:
+    """The demo, started; gives what reads its next line; ends by Ctrl-C at the keyboard: the whole group has it."""
     process = subprocess.Popen(
         [*YELEN, "demo", "--data", str(data), "--speed", "600"],
         env=environment(),
@@ -40,21 +43,46 @@ def test_a_day_passes_by_itself_and_ends_when_told(tmp_path: Path) -> None:
     assert process.stdout is not None
     reader = threading.Thread(target=lambda stream: [lines.put(line) for line in stream], args=(process.stdout,))
     reader.start()
-    seen, said = set(), []
-    try:
-        while len(seen) < len(SIGNS):
+    said = []
+
+    def next_line() -> str:
+        try:
             said.append(lines.get(timeout=PATIENCE_S))
-            seen |= {sign for sign in SIGNS if sign in said[-1]}
-        told = next(line for line in said if "Navigateur" in line)
-        assert yelen("audit", "verify", data=data).returncode == 0
-    except queue.Empty:
-        raise AssertionError("".join(said)) from None
+        except queue.Empty:
+            raise AssertionError("".join(said)) from None
+        return said[-1]
+
+    try:
+        yield next_line
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # Ctrl-C at the keyboard: the whole group has it
+        os.killpg(process.pid, signal.SIGINT)
         process.wait(PATIENCE_S)
         reader.join(PATIENCE_S)
     assert process.returncode == 0
     assert "Traceback" not in (data / "demo.log").read_text()
+
+
+def counts(data: Path) -> dict[str, int]:
+    """What a morning makes, and a second one would make again."""
+    tables = ("patient", "imaging_service_request", "step", "inbox")
+    with sqlite3.connect(f"file:{data / 'index.sqlite'}?mode=ro", uri=True) as index:
+        return {table: index.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+
+
+@needs_rsync
+def test_a_day_passes_by_itself_and_ends_when_told(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    with demo(data) as said:
+        seen: set[str] = set()
+        while len(seen) < len(SIGNS):
+            line = said()
+            seen |= {sign for sign in SIGNS if sign in line}
+        assert yelen("audit", "verify", data=data).returncode == 0
+    morning, told = counts(data), ""
+    with demo(data) as said:
+        while "messages acceptés" not in (line := said()):
+            told = line if "Navigateur" in line else told
+    assert counts(data) == morning, "a second start is no second morning"
     port = int(told.strip().rstrip("/").rpartition(":")[2])
     with socket.socket() as line:
         assert line.connect_ex(("127.0.0.1", port)) != 0, "nothing of the demo goes on"
