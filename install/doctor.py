@@ -92,7 +92,7 @@ def the_browser_files(_config: Config, _running: bool) -> Iterator[Finding]:
     import kiosk
 
     vendor = Path(kiosk.__file__ or "").parent / "static" / "vendor"
-    missing = [name for name in ("htmx.min.js", "openjphjs.js", "openjphjs.wasm") if not (vendor / name).exists()]
+    missing = [name for name in ("htmx.min.js",) if not (vendor / name).exists()]
     if missing:
         yield Finding(
             WARNING, _("Fichiers du navigateur absents (%s) : ./install/start --setup-only") % ", ".join(missing)
