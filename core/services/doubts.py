@@ -54,14 +54,20 @@ def note_other_identity(unit: Unit, actor: Actor, study_id: int, header: Receive
     columns: dict[str, Any] = {"also_sent": (*study.also_sent, spelled)}
     why = another_identity(header, study.sent_name, study.sent_birth_date, study.sent_sex, study.sent_issuer)
     trusted = study.match != str(Match.UNRECONCILED)
-    if why and trusted:
-        columns |= {"match": str(Match.UNRECONCILED), "why": why, "suspect_step_id": study.step_id}
-    elif why:
+    if why and not trusted:
         columns["why"] = f"{study.why} ; {why}"
     Study.update(**columns).where(Study.id == study_id).execute()
     if not (why and trusted):
         return False
+    doubt_in_place(unit, actor, study, why)
+    return True
+
+
+def doubt_in_place(unit: Unit, actor: Actor, study: Any, why: str) -> None:
+    """A study stays where it hangs, under the overlay; its exam is not signed until a person has decided."""
+    Study.update(match=str(Match.UNRECONCILED), why=why, suspect_step_id=study.step_id).where(
+        Study.id == study.id
+    ).execute()
     ask_whose(unit, actor, study, why)
     if study.step_id:
         flag(unit, step_row(study.step_id), Flag.IDENTITY_DOUBTFUL)
-    return True

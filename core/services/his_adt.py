@@ -18,7 +18,8 @@ from core.model.identifiers import Identifier
 from core.model.patient import Demographics
 from core.model.people import Actor, Role
 from core.services.kit import Kit
-from core.services.patients import create_patient, merge_rows, update_patient
+from core.services.merging import merge_rows
+from core.services.patient_acts import create_patient, update_patient
 
 
 class Told(NamedTuple):

@@ -119,6 +119,8 @@ def _new(
         urgency=str(URGENCY.get(order.urgency or "", Urgency.NORMAL)),
         visit_number=(message.patient.visit_number or "") if message.patient else "",
         told_at=message.event_time,
+        sent_number=message.patient.principal.value if message.patient else "",
+        sent_authority=message.patient.principal.authority if message.patient else "",
     )
     for index, ordered in enumerate(order.steps):
         step = _new_step(unit, kit, actor, request, patient, order, ordered, index)

@@ -21,7 +21,7 @@ from core.model.study import Match
 from core.services.doubts import ask_whose, note_other_identity
 from core.services.kit import Kit
 from core.services.matching import Place, find_place
-from core.services.patients import show_identity
+from core.services.patient_acts import show_identity
 from core.services.steps import advance, flag, step_row
 
 BULK = frozenset({"CT", "MR", "PT", "US", "XA", "RF", "NM"})

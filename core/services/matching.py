@@ -24,7 +24,7 @@ from core.model.study import Match
 from core.services.kit import Kit
 from core.services.naming import bearer_of, named_step
 from core.services.orders import create_request, create_step
-from core.services.patients import create_patient
+from core.services.patient_acts import create_patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,14 @@ def _unscheduled(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sen
         )
     label = header.study_description or header.protocol_name or header.modality
     request = create_request(
-        unit, kit, patient, source="images", sender=sender.ae_title, foreign_accession=header.accession_number
+        unit,
+        kit,
+        patient,
+        source="images",
+        sender=sender.ae_title,
+        foreign_accession=header.accession_number,
+        sent_number=header.patient_id,
+        sent_authority=header.issuer_of_patient_id,
     )
     device = find(Device, key=ae_key(sender.ae_title))
     exam = Exam(f"HD-{header.modality or 'OT'}", label[:64], header.modality, (device.room,) if device else ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -13,36 +12,25 @@ from core.index.exam_lines import exam_lines
 from core.index.patient_rows import (
     by_identifier,
     current,
-    demographics_columns,
     demographics_of,
     patient_of,
     patients_of,
     phone_key,
 )
-from core.index.rows import insert
-from core.index.tables import (
-    ImagingServiceRequest,
-    MergeRecord,
-    PatientIdentifier,
-    Step,
-    Study,
-    Table,
-    Task,
-    Visit,
-)
+from core.index.tables import MergeRecord, Step
 from core.index.tables import Patient as Row
 from core.index.writer import Unit
 from core.model.birth import UNKNOWN
 from core.model.duplicates import THRESHOLD, likeness
-from core.model.identifiers import Identifier, patient_number
-from core.model.names import fold, person_name, phonetic_key
+from core.model.names import fold, phonetic_key
 from core.model.patient import Candidate, Demographics, Patient
 from core.model.people import Actor, Role
 from core.model.worklist import ExamLine
 from core.services.access import may_see
 from core.services.kit import Kit, done_before, issue, remember
+from core.services.merging import merge_rows, undo_merge
+from core.services.patient_acts import create_patient, update_patient
 
-MOVED_BY_MERGE: tuple[type[Table], ...] = (Visit, ImagingServiceRequest, Step, Study)
 MERGE_ROLES = (Role.RECEPTION, Role.IDENTITY_OFFICER, Role.ADMINISTRATOR, Role.SYSTEM)
 UNMERGE_DAYS = 30
 
@@ -229,130 +217,3 @@ def _alike_rows(typed: Demographics) -> list[Any]:
     if typed.national_id:
         rows |= _by_id(Row.select().where(live, Row.national_id == typed.national_id).limit(50))
     return list(rows.values())
-
-
-def create_patient(
-    unit: Unit,
-    kit: Kit,
-    actor: Actor,
-    who: Demographics,
-    *,
-    number: str = "",
-    authority: str = "",
-    provisional: bool = False,
-    identifiers: Iterable[Identifier] = (),
-    reason: str = "",
-    **also: Any,
-) -> Any:
-    """The row of a new patient, inside an act. A number of ours is issued when none is given."""
-    if not number:
-        prefix = kit.config.site.patient_prefix
-        number = patient_number(prefix, issue("patient"))
-        while PatientIdentifier.select().where(PatientIdentifier.value == number).exists():
-            number = patient_number(prefix, issue("patient"))
-    row = insert(Row, number=number, provisional=provisional, created_at=unit.now, **demographics_columns(who), **also)
-    own = Identifier(number, authority or kit.config.site.authority)
-    for identifier in {own, *identifiers}:
-        insert(
-            PatientIdentifier,
-            patient=row.id,
-            value=identifier.value,
-            authority=identifier.authority,
-            kind=identifier.kind,
-        )
-    unit.audit(actor, "register_patient", f"patient:{row.id}", row.id, number=number, reason=reason)
-    unit.event(f"patient:{row.id}", row.id)
-    return row
-
-
-def update_patient(unit: Unit, actor: Actor, row: Any, who: Demographics, **also: Any) -> None:
-    """Write new demographics and everything that shows them: studies' current identity and the lists."""
-    new = demographics_columns(who) | also
-    old = {name: getattr(row, name) for name in new}
-    changed = {name: value for name, value in new.items() if old[name] != value}
-    if not changed:
-        return
-    Row.update(**changed).where(Row.id == row.id).execute()
-    for name, value in changed.items():
-        setattr(row, name, value)
-    show_identity(row)
-    before = {name: old[name] for name in changed if not name.endswith("_key") and name != "told_at"}
-    unit.audit(actor, "correct_patient", f"patient:{row.id}", row.id, before=before)
-    unit.event(f"patient:{row.id}", row.id)
-    touch_exams(unit, row.id)
-
-
-def show_identity(row: Any) -> None:
-    """The studies of a patient carry the current identity; what the files said stays in the `sent_` columns."""
-    who = demographics_of(row)
-    Study.update(
-        number=row.number,
-        name=person_name(who.family_name, who.given_names),
-        name_key=row.name_key,
-        birth_date=who.birth.dicom(),
-        sex=who.sex,
-    ).where(Study.patient == row.id).execute()
-
-
-def touch_exams(unit: Unit, patient_id: int) -> None:
-    """Every list that shows an exam of this patient must be drawn again."""
-    for step in Step.select(Step.id, Step.day, Step.room, Step.ward).where(Step.patient == patient_id):
-        for topic in (f"day:{step.day}", f"step:{step.id}", f"ward:{step.ward}", "reading"):
-            unit.event(topic, step.id)
-
-
-def merge_rows(unit: Unit, actor: Actor, survivor: Any, prior: Any, reason: str) -> None:
-    """Inside an act: move what the prior patient owns and make it an alias. Twice is once."""
-    if survivor.id == prior.id:
-        return
-    moved: dict[str, list[int]] = {}
-    for table in MOVED_BY_MERGE:
-        owned = [r.id for r in table.select(table.id).where(table.patient == prior.id)]  # type: ignore[attr-defined]
-        if table is Visit:
-            taken = {v.number for v in Visit.select(Visit.number).where(Visit.patient == survivor.id)}
-            owned = [v.id for v in Visit.select().where(Visit.patient == prior.id) if v.number not in taken]
-        table.update(patient=survivor.id).where(table.id.in_(owned)).execute()  # type: ignore[attr-defined]
-        moved[table._meta.table_name] = owned
-    Row.update(merged_into=survivor.id).where(Row.id == prior.id).execute()
-    show_identity(survivor)
-    insert(
-        MergeRecord,
-        prior=prior.id,
-        survivor=survivor.id,
-        at=unit.now,
-        actor=actor.name,
-        reason=reason,
-        moved=json.dumps(moved),
-    )
-    unit.audit(
-        actor, "merge_patients", f"patient:{survivor.id}", survivor.id, prior=prior.number, moved=moved, reason=reason
-    )
-    for patient_id in (survivor.id, prior.id):
-        unit.event(f"patient:{patient_id}", patient_id)
-    touch_exams(unit, survivor.id)
-    _answer_questions(unit, actor, survivor, prior)
-
-
-def _answer_questions(unit: Unit, actor: Actor, survivor: Any, prior: Any) -> None:
-    """What was asked about these two is answered: they are one."""
-    asked = Task.select().where(
-        Task.kind.in_(["merge", "identifier"]), Task.patient_id.in_([survivor.id, prior.id]), Task.done_at.is_null()
-    )
-    for task in asked:
-        if {survivor.number, prior.number} <= set(re.split(r"[\s,;:()]+", task.text)):
-            Task.update(done_at=unit.now, done_by=actor.name).where(Task.id == task.id).execute()
-
-
-def undo_merge(unit: Unit, actor: Actor, record: Any, reason: str) -> None:
-    """Inside an act: what the merge moved goes back to the prior patient."""
-    moved = json.loads(record.moved)
-    for table in MOVED_BY_MERGE:
-        ids = moved.get(table._meta.table_name, [])
-        table.update(patient=record.prior_id).where(table.id.in_(ids)).execute()  # type: ignore[attr-defined]
-    Row.update(merged_into=None).where(Row.id == record.prior_id).execute()
-    MergeRecord.update(undone_at=unit.now).where(MergeRecord.id == record.id).execute()
-    for patient_id in (record.prior_id, record.survivor_id):
-        show_identity(Row.get_by_id(patient_id))
-        unit.event(f"patient:{patient_id}", patient_id)
-        touch_exams(unit, patient_id)
-    unit.audit(actor, "unmerge_patients", f"patient:{record.prior_id}", record.prior_id, moved=moved, reason=reason)

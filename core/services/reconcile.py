@@ -17,7 +17,7 @@ from core.services.access import DEPARTMENT, require
 from core.services.doubts import answered
 from core.services.image_rows import WAITING
 from core.services.kit import Kit
-from core.services.patients import show_identity
+from core.services.patient_acts import show_identity
 from core.services.steps import advance, change, flag, state_of, step_row
 from core.services.study_lines import study_line
 

@@ -85,6 +85,8 @@ CREATE TABLE "imaging_service_request" (
   "urgency" TEXT NOT NULL,
   "comment" TEXT NOT NULL,
   "visit_number" TEXT NOT NULL,
+  "sent_number" TEXT NOT NULL,
+  "sent_authority" TEXT NOT NULL,
   "requested_at" TEXT NOT NULL,
   "told_at" TEXT,
   FOREIGN KEY ("patient_id") REFERENCES "patient" ("id")

@@ -26,6 +26,8 @@ class ImagingServiceRequest(Table):
     urgency = TextField(default="N")
     comment = TextField(default="")
     visit_number = TextField(default="")
+    sent_number = TextField(default="")  # the patient's number as a message or a machine gave it
+    sent_authority = TextField(default="")
     requested_at = MomentField()
     told_at = MomentField(null=True)
 
