@@ -21,11 +21,15 @@ from collections.abc import Sequence
 
 
 class YelenError(Exception):
-    """The root: catching it catches every refusal, and no programming fault."""
+    """The root: catching it catches every refusal, and no programming fault. noted: the audit has it already."""
+
+    noted = False
 
 
 class NotFound(YelenError):
-    """No such thing, or none that this actor may know of."""
+    """No such thing, or none that this actor may know of; hidden: what was kept from this actor, as in the audit."""
+
+    hidden = ""
 
 
 class NotAllowed(YelenError):

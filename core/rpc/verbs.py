@@ -32,7 +32,9 @@ def for_administrators(verb: Verb) -> Verb:
 
     def checked(services: Services, actor: Actor, params: Any) -> Any:
         if not actor.is_any(Role.ADMINISTRATOR):
-            raise NotAllowed(_("Réservé à l'administrateur."))
+            refusal = NotAllowed(_("Réservé à l'administrateur."))
+            services.kit.note_refusal(actor, params.method, refusal)
+            raise refusal
         return verb(services, actor, params)
 
     return checked

@@ -34,6 +34,7 @@ from core.services.people import People
 from core.services.ports import Ports
 from core.services.printing import Printing
 from core.services.reconcile import Reconciliation
+from core.services.refusals import note_refusals
 from core.services.reports import Reports
 from core.services.scheduling import Scheduling
 from core.services.standing import Standing
@@ -109,6 +110,10 @@ class Services:
         self.kit.index.close()
 
 
+note_refusals(People, Patients, Orders, Scheduling, Ingest, Acquisition, Reconciliation, Mpps, Studies, Reports)
+note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing)
+
+
 def open_services(
     config: Config,
     ports: Ports | None = None,
@@ -143,7 +148,7 @@ def open_services(
         his=His(kit, devices),
         outbox=OutboxService(kit, devices),
         printing=printing,
-        paper=Paper(ports, printing, reports),
+        paper=Paper(kit, ports, printing, reports),
         devices=devices,
         events=Events(kit),
         audit=Auditing(kit),

@@ -45,8 +45,15 @@ def check_exam(actor: Actor, step_id: int) -> Any:
     """The row of an exam this actor may see. Raises `NotFound` otherwise, the same as for no exam at all."""
     step = Step.get_or_none(Step.id == step_id)
     if step is None or not may_see_exam(actor, step):
-        raise NotFound(_("Cet examen n'existe pas."))
+        raise hidden(_("Cet examen n'existe pas."), f"step:{step_id}" if step is not None else "")
     return step
+
+
+def hidden(sentence: str, what: str) -> NotFound:
+    """What this actor hears of a thing that is not their business: that there is none. The audit knows better."""
+    fault = NotFound(sentence)
+    fault.hidden = what
+    return fault
 
 
 def check_study(actor: Actor, study: Any | None) -> Any:
@@ -57,7 +64,7 @@ def check_study(actor: Actor, study: Any | None) -> Any:
         step = Step.get_or_none(Step.id == study.step_id) if study.step_id else None
         if step is not None and study.match != str(Match.UNRECONCILED) and may_see_exam(actor, step):
             return study
-    raise NotFound(_("Cette étude n'existe pas."))
+    raise hidden(_("Cette étude n'existe pas."), f"study:{study.id}" if study is not None else "")
 
 
 def study_row(actor: Actor, study_id: int) -> Any:

@@ -127,6 +127,7 @@ class Devices:
 
     def probe(self, actor: Actor, ae_title: str) -> ProbeResult:
         """C-ECHO to the machine, and when it last sent and asked."""
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
         device = self.by_ae(ae_title)
         if device is None:
             raise NotFound(_("Aucune machine %s.") % ae_title)
@@ -165,6 +166,7 @@ class Devices:
         self._kit.index.writer.submit(act)
 
     def attempts(self, actor: Actor, limit: int = 50) -> list[Attempt]:
+        require(actor, Role.ADMINISTRATOR, Role.LEAD_TECHNOLOGIST)
         rows = CallerAttempt.select().order_by(CallerAttempt.at.desc()).limit(limit)
         return [Attempt(r.door, r.ae_title, r.address, r.result, r.times, r.at) for r in rows]
 

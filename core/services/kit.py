@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 from core.archive.store import Archive
 from core.clock import Clock
 from core.config import Config
-from core.errors import IllegalTransition, NotAllowed
+from core.errors import IllegalTransition, NotAllowed, NotFound, YelenError
 from core.index.opening import Index
 from core.index.tables import Idempotency, database
 from core.index.writer import Unit
@@ -48,10 +49,19 @@ class Kit:
         """Run an act in the writer and wait for its commit. A refusal of a person is audited, and changes nothing."""
         try:
             return self.index.writer.do(act)
-        except (NotAllowed, IllegalTransition) as refusal:
-            sentence = str(refusal)
-            self.index.writer.do(lambda unit: unit.audit(actor, verb, "", outcome="refused", why=sentence))
+        except (NotAllowed, IllegalTransition, NotFound) as refusal:
+            self.note_refusal(actor, verb, refusal)
             raise
+
+    def note_refusal(self, actor: Actor, verb: str, refusal: NotAllowed | IllegalTransition | NotFound) -> None:
+        """One row of the audit, however many verbs the refusal goes through. What does not exist is not refused."""
+        about = refusal.hidden if isinstance(refusal, NotFound) else ""
+        if refusal.noted or (isinstance(refusal, NotFound) and not about):
+            return
+        refusal.noted = True
+        sentence = str(refusal)
+        with suppress(YelenError):  # nothing can be written: the refusal stands all the same
+            self.index.writer.do(lambda unit: unit.audit(actor, verb, about, outcome="refused", why=sentence))
 
 
 def issue(name: str) -> int:

@@ -22,11 +22,12 @@ from core.model.order import Exam, OrderDraft, Room, Slot, Urgency, check_weight
 from core.model.people import Actor, Role
 from core.model.step import ExamState, Flag, StepEvent, StepStatus, check_right
 from core.model.worklist import ExamLine
-from core.services.access import require
+from core.services.access import may_see, require
 from core.services.kit import Kit, done_before, issue, remember
 from core.services.steps import advance, begin, change, step_row
 
 OPEN = (StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.STARTED)
+Taken = tuple[datetime, datetime, str, int, str]  # from, to, patient, exam, ward
 
 
 def exam_of(row: Any) -> Exam:
@@ -120,9 +121,7 @@ class Orders:
             holder = next((t for t in taken if t[0] < at + timedelta(minutes=minutes) and at < t[1]), None)
             propose = not proposed and holder is None and at >= self._kit.now() - timedelta(minutes=minutes)
             proposed = proposed or propose
-            slots.append(
-                Slot(at, minutes, room_code, holder[2] if holder else "", holder[3] if holder else None, propose)
-            )
+            slots.append(Slot(at, minutes, room_code, *_said_to(actor, holder), propose))
         return slots
 
     def _starts(self, room: Any, day: date, minutes: int) -> list[datetime]:
@@ -135,7 +134,7 @@ class Orders:
             at += timedelta(minutes=minutes)
         return starts
 
-    def _taken(self, room_code: str, day: date) -> list[tuple[datetime, datetime, str, int]]:
+    def _taken(self, room_code: str, day: date) -> list[Taken]:
         rows = (
             Step.select(Step, Patient)
             .join(Patient, on=(Step.patient == Patient.id))
@@ -148,6 +147,7 @@ class Orders:
                 r.scheduled_at + timedelta(minutes=r.duration_min),
                 display_name(r.patient.family_name, r.patient.given_names),
                 r.id,
+                r.ward,
             )
             for r in rows
             if r.scheduled_at
@@ -237,9 +237,17 @@ class Orders:
         end = at + timedelta(minutes=step.duration_min)
         beside = [t for t in self._taken(room, day) if t[0] < end and at < t[1] and t[3] != step.id]
         if len(beside) >= place.capacity and step.urgency == str(Urgency.NORMAL):
-            raise Conflict(_("Ce créneau est déjà pris par %s.") % beside[0][2])
+            name, step_id = _said_to(actor, beside[0])
+            raise Conflict(_("Ce créneau est déjà pris par %s.") % name if step_id else _("Ce créneau est déjà pris."))
         station = place.ae_titles[0] if place.ae_titles else ""
         advance(unit, actor, step, event, room=room, station_ae=station, scheduled_at=at, day=day)
+
+
+def _said_to(actor: Actor, holder: Taken | None) -> tuple[str, int | None]:
+    """Whose slot it is, and which exam; that it is taken, to those whom the child's name does not concern."""
+    if holder is None:
+        return "", None
+    return (holder[2], holder[3]) if may_see(actor, holder[4]) else (_("occupé"), None)
 
 
 def _columns(value: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from core.model.people import Actor
 from core.model.printing import PaperKind, PrintJob
 from core.model.worklist import ExamLine
 from core.services.access import check_exam
+from core.services.kit import Kit
 from core.services.ports import Page, Pages, Ports
 from core.services.printing import Printing
 from core.services.reports import Reports
@@ -18,7 +19,8 @@ from core.services.reports import Reports
 class Paper:
     """Verbs that end in a sheet of paper."""
 
-    def __init__(self, ports: Ports, printing: Printing, reports: Reports) -> None:
+    def __init__(self, kit: Kit, ports: Ports, printing: Printing, reports: Reports) -> None:
+        self._kit = kit
         self._ports = ports
         self._printing = printing
         self._reports = reports

@@ -73,9 +73,12 @@ class People:
             if account.pin_faults:
                 self._forgive(actor)
             return
-        if self._fault(actor) >= PIN_FAULTS and account.pin:
-            raise NotAllowed(_("Trop d'erreurs : le mot de passe complet est demandé."))
-        raise NotAllowed(_("Code incorrect."))
+        barred = self._fault(actor) >= PIN_FAULTS and bool(account.pin)
+        refusal = NotAllowed(
+            _("Trop d'erreurs : le mot de passe complet est demandé.") if barred else _("Code incorrect.")
+        )
+        refusal.noted = True  # counted, and so written down
+        raise refusal
 
     def check_pin(self, actor: Actor, pin: str) -> None:
         self.confirm(actor, pin)
@@ -105,6 +108,7 @@ class People:
     # Accounts
 
     def users(self, actor: Actor) -> list[User]:
+        require(actor, Role.ADMINISTRATOR)
         return [user_of(a) for a in Account.select().order_by(Account.login)]
 
     def add_user(self, actor: Actor, user: User, password: str, pin: str = "") -> None:

@@ -13,10 +13,11 @@ from core.errors import BadInput, Conflict, NotFound
 from core.i18n import _
 from core.index.tables import Printer as PrinterRow
 from core.index.tables import PrintJob as JobRow
+from core.index.tables import Step
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.printing import PaperKind, Printer, PrintJob, PrintState
-from core.services.access import require
+from core.services.access import DEPARTMENT, hidden, require
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
 
@@ -158,16 +159,19 @@ class Printing:
         return job_of(row, self._kit)
 
     def jobs(self, actor: Actor, limit: int = 200) -> list[PrintJob]:
-        """The queue, newest first."""
-        return [job_of(j, self._kit) for j in JobRow.select().order_by(JobRow.id.desc()).limit(limit)]
+        """The queue, newest first: all of it for the department, elsewhere the papers of the own ward, or one's own."""
+        rows = JobRow.select().where(_concerning(actor)).order_by(JobRow.id.desc()).limit(limit)
+        return [job_of(j, self._kit) for j in rows]
 
     def retry(self, actor: Actor, job_id: int) -> PrintJob:
         """Send a failed, cancelled or doubtful job again: a person has looked."""
 
         def act(unit: Unit) -> None:
-            row = _row(job_id)
+            row = _row_for(actor, job_id)
             if row.state in (PrintState.SENDING, PrintState.SENT, PrintState.PRINTING):
                 raise Conflict(_("Ce travail est en cours d'impression."))
+            if row.state == str(PrintState.DONE):
+                raise Conflict(_("Déjà imprimé : pour une feuille de plus, demandez une réimpression."))
             if row.state == str(PrintState.CANCELLED) and row.remote_job_id is not None:
                 raise Conflict(_("L'imprimante n'a pas encore oublié ce travail : réessayez dans un instant."))
             self._set(unit, job_id, state=PrintState.QUEUED, reason="", next_at=None, remote_job_id=None)
@@ -178,7 +182,7 @@ class Printing:
 
     def reprint(self, actor: Actor, job_id: int) -> PrintJob:
         """The same document once more, as a job of its own."""
-        job = self.job(job_id)
+        job = job_of(_row_for(actor, job_id), self._kit)
         return self._once_more(actor, job, job.printer)
 
     def _once_more(self, actor: Actor, job: PrintJob, printer: str, replaces: int | None = None) -> PrintJob:
@@ -201,7 +205,7 @@ class Printing:
         """No more: a job that the printer has already taken is withdrawn there too."""
 
         def act(unit: Unit) -> None:
-            if _row(job_id).state in OVER:
+            if _row_for(actor, job_id).state in OVER:
                 raise Conflict(_("Ce travail est déjà terminé."))
             self._withdraw(unit, actor, job_id)
 
@@ -210,7 +214,7 @@ class Printing:
 
     def divert(self, actor: Actor, job_id: int, printer: str) -> PrintJob:
         """The job goes to another printer and the first one is told to forget it: both, or neither."""
-        return self._once_more(actor, self.job(job_id), printer, replaces=job_id)
+        return self._once_more(actor, job_of(_row_for(actor, job_id), self._kit), printer, replaces=job_id)
 
     def _withdraw(self, unit: Unit, actor: Actor, job_id: int) -> None:
         self._set(unit, job_id, state=PrintState.CANCELLED, reason=_("annulé par %s") % actor.name)
@@ -327,6 +331,24 @@ def _row(job_id: int) -> Any:
     if row is None:
         raise NotFound(_("Aucun travail d'impression de ce numéro."))
     return row
+
+
+def _row_for(actor: Actor, job_id: int) -> Any:
+    """The row of a job that concerns this actor. Raises `NotFound` otherwise, the same as for no job at all."""
+    row = _row(job_id)
+    if not JobRow.select().where(JobRow.id == job_id, _concerning(actor)).exists():
+        raise hidden(_("Aucun travail d'impression de ce numéro."), f"job:{job_id}")
+    return row
+
+
+def _concerning(actor: Actor) -> Any:
+    """Which papers are this actor's business: as with the exams that they are of."""
+    if actor.is_any(*DEPARTMENT):
+        return JobRow.id > 0
+    mine = JobRow.actor == actor.name
+    if actor.is_any(Role.CLINICIAN) and actor.ward:
+        mine |= JobRow.step_id.in_(Step.select(Step.id).where(Step.ward == actor.ward))
+    return mine
 
 
 def printer_of(row: Any) -> Printer:

@@ -14,7 +14,9 @@ from core.index.tables import (
     LateSeen,
     ReportDraft,
     ReportLock,
+    Series,
     Step,
+    Study,
     Viewed,
 )
 from core.index.tables import ReportVersion as VersionRow
@@ -30,7 +32,7 @@ from core.model.report import (
 )
 from core.model.step import Flag, ReportEvent, ReportStatus, StepStatus
 from core.model.worklist import ExamLine
-from core.services.access import check_exam, require
+from core.services.access import check_exam, check_study, require
 from core.services.delivery import open_rows, read_by
 from core.services.kit import Kit
 from core.services.people import People
@@ -104,7 +106,8 @@ class Reports:
         return self.desk(actor, step_id)
 
     def desk(self, actor: Actor, step_id: int) -> ReportDesk:
-        """What is on the desk, without taking the lock."""
+        """What is on the desk, without taking the lock: words that nobody answers for yet are not for the wards."""
+        require(actor, *READERS, Role.TYPIST)
         check_exam(actor, step_id)
         lock = living_lock(step_id, self._kit.now())
         draft = ReportDraft.get_or_none(ReportDraft.step == step_id)
@@ -209,8 +212,11 @@ class Reports:
 
     def viewed(self, actor: Actor, series_id: int, quality: str) -> None:
         """The viewer says how well a series was really shown; the best one per person is kept."""
+        _check_reader(actor)
         if quality not in QUALITIES:
             raise BadInput(_("Qualité inconnue."), "quality")
+        series = Series.get_or_none(Series.id == series_id)
+        check_study(actor, Study.get_or_none(Study.id == series.study_id) if series is not None else None)
         seen = Viewed.get_or_none(Viewed.series == series_id, Viewed.login == actor.name)
         if seen is not None and QUALITIES.index(seen.quality) >= QUALITIES.index(quality):
             return
@@ -225,7 +231,8 @@ class Reports:
     def acknowledge_late(self, actor: Actor, step_id: int, key: str) -> None:
         """The signer has seen an image that came after the report was opened."""
         _check_reader(actor)
-        instance = Instance.get_or_none(Instance.key == key)
+        images = Instance.select(Instance.id).join(Series).join(Study)
+        instance = images.where(Instance.key == key, Study.step == step_id).first()
         if instance is None:
             raise NotFound(_("Cette image n'existe pas."))
 
@@ -238,6 +245,7 @@ class Reports:
 
     def signer_view(self, actor: Actor, step_id: int, text: ReportText) -> SignerView:
         """Everything that must be seen before the PIN, with the hash that the signature must carry."""
+        _check_reader(actor)
         check_exam(actor, step_id)
         return signer_view(actor, step_id, text)
 
@@ -359,14 +367,17 @@ class Reports:
         return self._kit.act(actor, "read_report", act)
 
     def acknowledge_critical(self, actor: Actor, step_id: int) -> None:
-        """Somebody on the ward has heard the critical result."""
+        """Somebody who treats the child has heard the critical result, or the reader who called them says so."""
+        require(actor, Role.CLINICIAN, *READERS, Role.LEAD_TECHNOLOGIST)
+        check_exam(actor, step_id)
 
         def act(unit: Unit) -> None:
             row = step_row(step_id)
+            if str(Flag.CRITICAL_UNACKNOWLEDGED) not in row.flags:
+                raise Conflict(_("Aucun résultat critique n'attend ici."))
             flag(unit, row, Flag.CRITICAL_UNACKNOWLEDGED, on=False)
             unit.audit(actor, "acknowledge_critical", f"step:{step_id}", row.patient_id)
 
-        check_exam(actor, step_id)
         self._kit.act(actor, "acknowledge_critical", act)
 
     def release_expired(self) -> None:

@@ -85,6 +85,8 @@ def test_a_wrong_password_a_missing_prescriber_and_a_foreign_act_are_sentences(d
     with pytest.raises(NotAllowed, match="administrateur"):
         terminal.ask(c.AddUser(User("intrus", "X", frozenset({Role.ADMINISTRATOR})), "motdepasse"))
     assert [u.login for u in desk.services.people.users(ADMIN)] == ["reception1"]
+    refused = [r for r in desk.services.audit.rows(ADMIN) if r.outcome == "refused" and r.action != "login"]
+    assert [(r.actor, r.action) for r in refused] == [("reception1", "people.add_user")]
 
 
 def test_the_owner_of_the_data_may_administer_without_a_password(desk: Desk) -> None:
