@@ -8,7 +8,10 @@ from install.wiring import dicom, hl7, printing, replica, rpc, timers, web
 
 
 def plans(house: House) -> list[Plan]:
-    machines = [dicom.plan(house), dicom.secured_plan(house)] if house.config.dicom.tls else [dicom.plan(house)]
+    reports = dicom.reports(house)
+    machines = [dicom.reports_plan(reports), dicom.plan(house, reports)]
+    if house.config.dicom.tls:
+        machines.append(dicom.secured_plan(house, reports))
     return [
         hl7.plan_out(house),
         printing.plan(house),

@@ -141,6 +141,8 @@ def _is_address(host: str) -> bool:
 
 def _replica(config: Config) -> Iterator[Fault]:
     target = config.replica.target
+    if config.dicom.commit_after_replication and not target and config.replica.role == "primary":
+        yield "dicom.commit_after_replication", _("demande un second bâtiment : replica.target est vide")
     if not target:
         return
     if target.startswith("rsync://"):

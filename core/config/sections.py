@@ -44,6 +44,7 @@ class Dicom:
     max_associations: int = 64
     tls: bool = False
     tls_port: int = 2762  # PS3.15 B.9
+    commit_after_replication: bool = False
 
 
 @dataclass(frozen=True, slots=True)

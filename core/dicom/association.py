@@ -10,6 +10,7 @@ from enum import Enum
 
 from core.clock import Clock
 from core.dicom import associate, dimse, upper_layer
+from core.dicom.asking import Questions
 from core.dicom.conformance import is_storage
 from core.dicom.dimse import BadCommand, Command, Reply
 from core.dicom.handlers import Handler, Request, Routes
@@ -97,6 +98,7 @@ class Association:
         self._pdus = 0
         self._strange = 0
         self._idle_cancels = 0
+        self._questions = Questions()
         self._stopping = False
         self.reason = ""
 
@@ -125,6 +127,8 @@ class Association:
         except Exception:
             _log.exception("association %s failed", self._name)
             return self._abort("internal error", 0)
+        finally:
+            self._questions.close()
 
     def _abort(self, reason: str, abort_reason: int) -> Ending:
         self.reason = reason
@@ -172,8 +176,17 @@ class Association:
         self._memory.release()
         if self._stopping:
             raise _Stopping
+        self._ask()
         if self._clock.monotonic() - self._since > self._limits.idle_time:
             raise TimeLimit(f"idle for more than {self._limits.idle_time:g} s")
+
+    def _ask(self) -> None:
+        """The peer said nothing for a tick: our turn."""
+        if (asked := self._questions.next()) is not None:
+            number, question = asked
+            command = dimse.request(question.elements, number)
+            context_id, theirs = question.context.context_id, self._agreement.peer_max_pdu
+            self._send(upper_layer.message(context_id, command, question.data_set, theirs))
 
     def _check_progress(self) -> None:
         if self._clock.monotonic() - self._since > self._limits.pdu_time:
@@ -193,6 +206,9 @@ class Association:
             self._cancel_nothing()
             return
         self._idle_cancels = 0
+        if command.field & dimse.RESPONSE and self._questions.answered(command):
+            self._strange = 0
+            return
         self._operate(self._request(command, context, data_set))
 
     def _may_store(self, command: Command, context: Context) -> bool:
@@ -203,7 +219,9 @@ class Association:
     def _request(self, command: Command, context: Context, data_set: bytes = b"") -> Request:
         agreement = self._agreement
         extended = agreement.acceptance.extended.get(context.abstract_syntax, b"")
-        return Request(command, context, agreement.caller, agreement.called, self._name, data_set, extended)
+        return Request(
+            command, context, agreement.caller, agreement.called, self._name, data_set, extended, self._questions
+        )
 
     def _collect(self) -> bytes:
         collected = Collected(self._limits.identifier_size)

@@ -14,9 +14,16 @@ MODALITY_WORKLIST_FIND: Final = "1.2.840.10008.5.1.4.31"
 STUDY_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
 PATIENT_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.1.1"
 PERFORMED_PROCEDURE_STEP: Final = "1.2.840.10008.3.1.2.3.3"
+STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_INSTANCE: Final = "1.2.840.10008.1.20.1.1"  # well known
 
 # What a machine asks or reports, beside sending objects.
-QUESTIONS: Final = frozenset({MODALITY_WORKLIST_FIND, STUDY_ROOT_FIND, PATIENT_ROOT_FIND, PERFORMED_PROCEDURE_STEP})
+QUESTIONS: Final = frozenset(
+    {MODALITY_WORKLIST_FIND, STUDY_ROOT_FIND, PATIENT_ROOT_FIND, PERFORMED_PROCEDURE_STEP, STORAGE_COMMITMENT}
+)
+
+# Both roles are taken: the machine asks (SCU), or brings us a report on an association of its own (SCP).
+BOTH_ROLES: Final = frozenset({STORAGE_COMMITMENT})
 
 STORAGE_PREFIX: Final = "1.2.840.10008.5.1.4.1.1."
 _OTHER_STORAGE: Final = frozenset(

@@ -45,6 +45,7 @@ ERROR_COMMENT: Final = 0x0902
 ERROR_ID: Final = 0x0903
 AFFECTED_INSTANCE: Final = 0x1000
 REQUESTED_INSTANCE: Final = 0x1001
+EVENT_TYPE: Final = 0x1002
 ACTION_TYPE: Final = 0x1008
 MOVE_ORIGINATOR: Final = 0x1030
 MOVE_ORIGINATOR_ID: Final = 0x1031
@@ -81,6 +82,7 @@ class Command:
     move_originator: str = ""
     move_originator_id: int = 0
     action_type: int = 0
+    event_type: int = 0
 
 
 def decode(command: bytes) -> Command:
@@ -102,6 +104,7 @@ def decode(command: bytes) -> Command:
         move_originator=_text(values.get(MOVE_ORIGINATOR)),
         move_originator_id=_number(values, MOVE_ORIGINATOR_ID) or 0,
         action_type=_number(values, ACTION_TYPE) or 0,
+        event_type=_number(values, EVENT_TYPE) or 0,
     )
 
 
@@ -150,6 +153,11 @@ def _encoded(element: int, value: int | str) -> bytes:
     return _ELEMENT.pack(0, element, len(text)) + text
 
 
+def request(elements: Iterable[tuple[int, int | str]], message_id: int) -> bytes:
+    """The command set of a request of ours."""
+    return encode(sorted([*elements, (MESSAGE_ID, message_id)]))
+
+
 _SPACE_PADDED = frozenset({ERROR_COMMENT, MOVE_DESTINATION, MOVE_ORIGINATOR})
 
 
@@ -188,6 +196,8 @@ def response(request: Command, reply: Reply) -> bytes:
     instance = reply.instance or request.sop_instance
     if instance:
         elements.append((AFFECTED_INSTANCE, instance))
+    if request.event_type and request.field == N_EVENT_REPORT_RQ:
+        elements.append((EVENT_TYPE, request.event_type))
     if request.action_type and request.field == N_ACTION_RQ:
         elements.append((ACTION_TYPE, request.action_type))
     if reply.counters is not None:

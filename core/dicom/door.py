@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from core.clock import Clock
 from core.config.sections import Dicom
 from core.dicom import conformance, dimse
+from core.dicom.commitment import CommitmentDoor, Offers, Requests
+from core.dicom.commitment_report import CommitmentReports, Commitments
 from core.dicom.handlers import Routes
 from core.dicom.limits import Limits
 from core.dicom.mpps import MppsDoor, PerformedSteps
@@ -17,16 +19,23 @@ from core.dicom.negotiation import Caller
 from core.dicom.query import QueryDoor, Studies
 from core.dicom.registry import Devices, Registry, Visitors
 from core.dicom.secure import Secured
+from core.dicom.send import DicomSender
 from core.dicom.server import DicomServer
 from core.dicom.storage import Ingest, StorageDoor
 from core.dicom.verification import Verification
 from core.dicom.worklist import Scheduling, WorklistDoor
+from core.model.device import Device
 
 
 class DeviceVerbs(Devices, Protocol):
     """`core.services.devices`, as the whole door needs it."""
 
     def seen(self, ae_title: str, what: str) -> None: ...
+    def by_ae(self, ae_title: str) -> Device | None: ...
+
+
+class CommitmentVerbs(Requests, Commitments, Protocol):
+    """`core.services.commitments`, as the whole door needs it."""
 
 
 class Department(Protocol):
@@ -42,6 +51,8 @@ class Department(Protocol):
     def studies(self) -> Studies: ...
     @property
     def mpps(self) -> PerformedSteps: ...
+    @property
+    def commitments(self) -> CommitmentVerbs: ...
 
 
 def open_door(
@@ -53,18 +64,20 @@ def open_door(
     leave: Callable[[], None] = lambda: None,
     limits: Limits | None = None,
     secured: Secured | None = None,
+    reports: Offers | None = None,
 ) -> DicomServer:
     """A server that is not started yet. spool: an existing folder for objects too big for memory.
 
     leave: called at the end of each association's thread (it gives its index connection back).
     secured: then it is the server of `dicom.tls_port`.
+    reports: who carries the answers to storage commitment requests; none: they wait for a start that has one.
     """
     return DicomServer(
         settings.ae_title,
         settings.host,
         settings.port if secured is None else settings.tls_port,
         Registry(services.devices, settings.unknown_callers),
-        routes(services, settings.ae_title, zone, spool),
+        routes(services, settings.ae_title, zone, spool, reports),
         clock,
         limits or Limits(max_pdu=settings.max_pdu, associations=settings.max_associations),
         Visitors(services.devices, clock),
@@ -73,11 +86,20 @@ def open_door(
     )
 
 
-def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Routes:
+def open_reports(
+    services: Department, settings: Dicom, clock: Clock, leave: Callable[[], None] = lambda: None
+) -> CommitmentReports:
+    """The carrier of commitment reports, not started yet. It stops after the door."""
+    sender = DicomSender(settings.ae_title, clock)
+    return CommitmentReports(services.commitments, services.devices, sender, settings.ae_title, clock, leave)
+
+
+def routes(services: Department, title: str, zone: ZoneInfo, spool: Path, reports: Offers | None = None) -> Routes:
     """Which handler answers which operation of which class."""
     worklist = WorklistDoor(services.scheduling, services.devices, zone)
     studies = QueryDoor(services.studies, services.devices, title)
     steps = MppsDoor(services.mpps, zone)
+    commitment = CommitmentDoor(services.commitments, reports)
     return Routes(
         offer,
         {
@@ -87,6 +109,7 @@ def routes(services: Department, title: str, zone: ZoneInfo, spool: Path) -> Rou
             (conformance.STUDY_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,
+            (conformance.STORAGE_COMMITMENT, dimse.N_ACTION_RQ): commitment.action,
         },
         StorageDoor(services.ingest, services.devices, spool),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.dicom.asking import Questions
 from core.dicom.dimse import Command, Reply
 from core.dicom.negotiation import Caller, Context
 
@@ -18,6 +19,7 @@ class Request:
     """One DIMSE request. data_set: as received, in the context's transfer syntax; b"" when there is none.
 
     association: our own number for the log, such as `a17`. extended: what both sides agreed on for this SOP class.
+    questions: what we may ask back on it, now or later.
     """
 
     command: Command
@@ -27,6 +29,7 @@ class Request:
     association: str
     data_set: bytes = b""
     extended: bytes = b""
+    questions: Questions | None = field(default=None, compare=False)
 
 
 Handler = Callable[[Request], Iterable[Reply]]

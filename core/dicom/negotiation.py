@@ -141,10 +141,15 @@ def _agree(request: AssociateRequest, caller: Caller, called: str, offer: Offer,
         max_pdu=max_pdu,
         implementation_class=IMPLEMENTATION_CLASS_UID,
         implementation_version=IMPLEMENTATION_VERSION,
-        roles={uid: Role(scu=role.scu, scp=False) for uid, role in request.roles.items() if uid in classes},
+        roles={uid: _role(uid, role) for uid, role in request.roles.items() if uid in classes},
         extended=_extended(request, classes),
     )
     return Agreement(caller, called, accepted, max_pdu, request.max_pdu, acceptance)
+
+
+def _role(uid: str, asked: Role) -> Role:
+    """PS3.7 D.3.3.4: what the requestor may be; the default, SCU alone, but for classes with both roles."""
+    return Role(scu=asked.scu, scp=asked.scp and uid in conformance.BOTH_ROLES)
 
 
 def _answer(proposed: Proposed, caller: Caller, offer: Offer) -> Answered:

@@ -1,13 +1,14 @@
-"""What we say to other machines: C-ECHO, and C-STORE of stored files, with pynetdicom as the requester.
+"""What we say to other machines: C-ECHO, C-STORE of stored files and N-EVENT-REPORT, with pynetdicom as the requester.
 
-Source: PS3.4 annexes A and B. Nothing is decoded: the file's data set goes out in its own transfer syntax.
+Source: PS3.4 annexes A, B and J. Nothing is decoded: the file's data set goes out in its own transfer syntax.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,26 @@ class DicomSender:
             raise NotAllowed(_("%s ne reçoit pas d'images.") % device.ae_title)
         return sum(self._send_batch(device, batch) for batch in _batches([(path, _meta(path)) for path in files]))
 
+    def report(self, device: Device, event_type: int, data_set: Callable[[str], bytes]) -> None:
+        """A storage commitment N-EVENT-REPORT; we call, and are the SCP all the same (PS3.7 D.3.3.4).
+
+        data_set: the Event Information in a transfer syntax. Raises `Unreachable` or `BadMessage`.
+        """
+        from pydicom.filereader import read_dataset
+        from pynetdicom import build_role
+
+        uid, instance = conformance.STORAGE_COMMITMENT, conformance.STORAGE_COMMITMENT_INSTANCE
+        contexts = [(uid, conformance.IMPLICIT_LE)]  # what every machine takes
+        with self._association(device, contexts, [build_role(uid, scp_role=True)]) as association:
+            if not association.accepted_contexts:
+                raise BadMessage(_("%s ne prend pas les engagements de stockage.") % device.ae_title, "commitment")
+            information = read_dataset(BytesIO(data_set(conformance.EXPLICIT_LE)), False, True)
+            status, _reply = association.send_n_event_report(information, event_type, uid, instance)
+            if not status:
+                raise Unreachable(_("%s a coupé pendant l'envoi.") % device.ae_title)
+            if status.Status != 0:
+                raise BadMessage(_("%s a refusé le rapport (%04X).") % (device.ae_title, status.Status), "commitment")
+
     def _send_batch(self, device: Device, batch: list[tuple[Path, FileMeta]]) -> int:
         contexts = sorted({(meta.sop_class_uid, meta.transfer_syntax) for _path, meta in batch})
         taken = 0
@@ -66,16 +87,18 @@ class DicomSender:
         return taken
 
     @contextmanager
-    def _association(self, device: Device, contexts: Iterable[tuple[str, str]]) -> Iterator[Any]:
+    def _association(
+        self, device: Device, contexts: Iterable[tuple[str, str]], roles: Sequence[Any] = ()
+    ) -> Iterator[Any]:
         """An association that is released at the end. Contexts: abstract syntax with one transfer syntax each."""
-        association = self._associate(device, contexts)
+        association = self._associate(device, contexts, roles)
         try:
             yield association
         finally:
             if association.is_established:
                 association.release()
 
-    def _associate(self, device: Device, contexts: Iterable[tuple[str, str]]) -> Any:
+    def _associate(self, device: Device, contexts: Iterable[tuple[str, str]], roles: Sequence[Any]) -> Any:
         from pynetdicom import AE, _config, evt  # a large library: loaded by the first call, not at start
 
         if not device.host or not device.port:
@@ -88,7 +111,11 @@ class DicomSender:
         for abstract_syntax, transfer_syntax in contexts:
             entity.add_requested_context(abstract_syntax, transfer_syntax)
         association = entity.associate(
-            device.host, device.port, ae_title=device.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)]
+            device.host,
+            device.port,
+            ae_title=device.ae_title,
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
         )
         if association.is_established:
             return association

@@ -46,6 +46,7 @@ def _services() -> list[tuple[str, str]]:
         (_("Recherche (C-FIND), racine patient"), conformance.PATIENT_ROOT_FIND),
         (_("Recherche (C-FIND), racine étude"), conformance.STUDY_ROOT_FIND),
         (_("Étape réalisée (MPPS : N-CREATE, N-SET)"), conformance.PERFORMED_PROCEDURE_STEP),
+        (_("Engagement de stockage (N-ACTION, N-EVENT-REPORT)"), conformance.STORAGE_COMMITMENT),
     ]
 
 

@@ -17,6 +17,7 @@ class Device:
     role: modality, workstation, archive, film. charset: of worklist answers (ISO_IR 100, ISO_IR 192, ascii).
     worklist_window_days: days before and after today when the query has no date.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
+    commit_host, commit_port: where it hears what became of its storage commitment requests; "" and 0: host and port.
     """
 
     ae_title: str
@@ -32,6 +33,8 @@ class Device:
     worklist_window_days: int = 1
     find_limit: int = 500
     conflict_is_success: bool = False
+    commit_host: str = ""
+    commit_port: int = 0
     active: bool = True
     tls: bool = False
     certificate: str = ""

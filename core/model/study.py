@@ -46,6 +46,12 @@ class StudyLine:
     device: str
     incomplete: bool = False
     study_id: str = ""  # (0020,0010)
+    committed: int = 0  # images that a machine was told are safe here
+
+    @property
+    def is_committed(self) -> bool:
+        """« engagement reçu »: the machine was told of every image, and may delete its copy."""
+        return 0 < self.instances <= self.committed
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from core.imaging.imaging import Imaging
 from core.index.opening import open_index
 from core.services.acquisition import Acquisition
 from core.services.auditing import Auditing
+from core.services.commitments import Commitments
 from core.services.devices import Devices
 from core.services.events import Events
 from core.services.his import His
@@ -58,6 +59,7 @@ class Services:
     acquisition: Acquisition
     reconciliation: Reconciliation
     mpps: Mpps
+    commitments: Commitments
     studies: Studies
     reports: Reports
     his: His
@@ -143,6 +145,7 @@ def open_services(
         acquisition=Acquisition(kit),
         reconciliation=Reconciliation(kit),
         mpps=Mpps(kit),
+        commitments=Commitments(kit),
         studies=Studies(kit, ports, imaging),
         reports=reports,
         his=His(kit, devices),

@@ -37,6 +37,7 @@ def study_line(row: Any) -> StudyLine:
         device=row.device,
         incomplete=row.incomplete,
         study_id=row.study_id,
+        committed=row.committed,
     )
 
 

@@ -26,6 +26,10 @@ def device() -> None: ...
 @click.option("--address", "addresses", multiple=True, required=True, help="adresse IP d'où elle appelle (répétable)")
 @click.option("--host", default="", help="adresse où elle écoute, si elle écoute")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="port où elle écoute")
+@click.option(
+    "--commit-host", default="", help="adresse où elle attend les engagements de stockage, si c'est une autre"
+)
+@click.option("--commit-port", default=0, type=click.IntRange(0, 65535), help="port où elle les attend")
 @click.option("--role", type=click.Choice(["modality", "workstation", "archive", "film"]), default="modality")
 @click.option("--room", default="", help="code de sa salle")
 @click.option("--modality", default="", help="CT, DX, US, MR …")
@@ -40,6 +44,8 @@ def add(
     addresses: tuple[str, ...],
     host: str,
     port: int,
+    commit_host: str,
+    commit_port: int,
     role: str,
     room: str,
     modality: str,
@@ -52,6 +58,8 @@ def add(
         ae_title=ae_title,
         host=host,
         port=port,
+        commit_host=commit_host,
+        commit_port=commit_port,
         role=role,
         addresses=addresses,
         room=room,

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from core.dicom.door import open_door
+from core.dicom.commitment_report import CommitmentReports
+from core.dicom.door import open_door, open_reports
 from core.dicom.secure import Secured
 from install.doors import OpenDoor, Plan
 from install.house import House
 
 
-def plan(house: House) -> Plan:
+def reports(house: House) -> CommitmentReports:
+    """Who brings the answers to storage commitment requests, for the plain port and the TLS one."""
+    services = house.services
+    return open_reports(services, house.config.dicom, house.clock, services.release_thread)
+
+
+def reports_plan(made: CommitmentReports) -> Plan:
+    """It stops after the ports: nothing is then waited for on an association."""
+
+    def open_it() -> OpenDoor:
+        made.start()
+        return OpenDoor("commitment", made.stop)
+
+    return Plan("commitment", open_it)
+
+
+def plan(house: House, made: CommitmentReports) -> Plan:
     def open_it() -> OpenDoor:
         config, services = house.config, house.services
-        server = open_door(
-            services, config.dicom, config.site.timezone, config.data / "spool", house.clock, services.release_thread
-        )
+        zone, spool, leave = config.site.timezone, config.data / "spool", services.release_thread
+        server = open_door(services, config.dicom, zone, spool, house.clock, leave, reports=made)
         server.start()
         return OpenDoor("dicom", server.stop, "{}:{}".format(*server.address))
 
     return Plan("dicom", open_it, "dicom.port")
 
 
-def secured_plan(house: House) -> Plan:
+def secured_plan(house: House, made: CommitmentReports) -> Plan:
     """The same door over TLS. Raises `BadConfig` when it opens without a usable certificate."""
 
     def open_it() -> OpenDoor:
@@ -30,10 +46,8 @@ def secured_plan(house: House) -> Plan:
             config.data / "secrets" / "tls.key",
             lambda: (device.certificate for device in services.devices.all() if device.active),
         )
-        spool = config.data / "spool"
-        server = open_door(
-            services, config.dicom, config.site.timezone, spool, house.clock, services.release_thread, secured=secured
-        )
+        zone, spool, leave = config.site.timezone, config.data / "spool", services.release_thread
+        server = open_door(services, config.dicom, zone, spool, house.clock, leave, secured=secured, reports=made)
         server.start()
         return OpenDoor("dicom-tls", server.stop, "{}:{}".format(*server.address))
 

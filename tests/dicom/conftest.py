@@ -13,7 +13,9 @@ import pytest
 
 from core.clock import Clock, SetClock, SystemClock
 from core.dicom import conformance, dimse
+from core.dicom.commitment_report import CommitmentReports
 from core.dicom.dimse import Reply
+from core.dicom.door import open_reports
 from core.dicom.handlers import Request, Routes
 from core.dicom.limits import Limits
 from core.dicom.negotiation import Caller
@@ -95,7 +97,7 @@ class Slot:
 def offer(abstract_syntax: str, caller: Caller) -> tuple[str, ...]:
     if conformance.is_storage(abstract_syntax):
         return conformance.STORAGE_SYNTAXES
-    if abstract_syntax in (conformance.VERIFICATION, conformance.STUDY_ROOT_FIND):
+    if abstract_syntax in (conformance.VERIFICATION, conformance.STUDY_ROOT_FIND, conformance.STORAGE_COMMITMENT):
         return conformance.MESSAGE_SYNTAXES
     return ()
 
@@ -189,6 +191,24 @@ def department(tmp_path: Path, clock: SetClock) -> Iterator[Department]:
 @pytest.fixture
 def department_door(department: Department) -> Iterator[DicomServer]:
     server = department.door()
+    server.start()
+    yield server
+    server.stop(2.0)
+
+
+@pytest.fixture
+def reports(department: Department, clock: SetClock) -> Iterator[CommitmentReports]:
+    """The thread that answers, as the box starts it."""
+    made = open_reports(department.services, department.kit.config.dicom, clock, department.services.release_thread)
+    department.reports = made
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def reporting_door(department: Department, reports: CommitmentReports) -> Iterator[DicomServer]:
+    server = department.door(idle_time=1e6)  # the hands are turned by hours here
     server.start()
     yield server
     server.stop(2.0)

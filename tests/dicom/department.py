@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from core.clock import Clock
 from core.config import filled_template, load
+from core.dicom.commitment_report import CommitmentReports
 from core.dicom.door import open_door
 from core.dicom.limits import Limits
 from core.dicom.server import DicomServer
@@ -19,6 +22,7 @@ from core.model.patient import Demographics
 from core.model.people import Actor, Role
 from core.model.worklist import ExamLine
 from core.services import Services, open_services
+from tests.dicom.modality import PATIENCE
 
 RECEPTION = Actor("mariam", frozenset({Role.RECEPTION, Role.ADMINISTRATOR}), origin="test")
 
@@ -28,6 +32,7 @@ class Department:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.reports: CommitmentReports | None = None
         self.kit = services.kit
         self.devices = services.devices
         self.ingest = services.ingest
@@ -44,7 +49,19 @@ class Department:
         chosen = Limits(**{"tick": 0.05, **limits})
         spool = self.kit.archive.data / "spool"
         zone = self.kit.config.site.timezone
-        return open_door(self.services, settings, zone, spool, self.kit.clock, self.services.release_thread, chosen)
+        leave = self.services.release_thread
+        return open_door(self.services, settings, zone, spool, self.kit.clock, leave, chosen, reports=self.reports)
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is true, looked at after each act that tells the screens."""
+        news = threading.Event()
+        undo = self.index.writer.watch(lambda _changes: news.set())
+        try:
+            while not true():
+                assert news.wait(PATIENCE), "it never came"
+                news.clear()
+        finally:
+            undo()
 
     def machine(self, ae_title: str, **fields: Any) -> None:
         self.devices.save(RECEPTION, Device(ae_title, **{"addresses": ("127.0.0.1",), **fields}))

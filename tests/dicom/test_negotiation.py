@@ -211,3 +211,31 @@ def test_a_longer_version_name_is_cut_and_never_refused() -> None:
 
 def test_requests_are_values() -> None:
     assert replace(read(), max_pdu=1) != read()
+
+
+def selected(uid: str, scu: int, scp: int) -> bytes:
+    return item(0x54, struct.pack(">H", len(uid)) + uid.encode() + bytes((scu, scp)))
+
+
+@pytest.mark.parametrize("roles", [(1, 0), (0, 1), (1, 1)])
+def test_storage_commitment_takes_both_roles(roles: tuple[int, int]) -> None:
+    """PS3.4 J.3.3: the report comes from the SCP, who may have opened the association itself."""
+    uid = conformance.STORAGE_COMMITMENT
+    agreement = answer(contexts=[(1, uid, [ILE]), (3, CT, [ELE])], user=selected(uid, *roles) + selected(CT, 1, 0))
+    assert isinstance(agreement, Agreement)
+    pdu = A_ASSOCIATE_AC()
+    pdu.decode(associate.encode(agreement.acceptance))
+    role = pdu.user_information.role_selection[uid]
+    assert (role.scu_role, role.scp_role) == roles
+
+
+def test_a_role_that_was_not_asked_is_not_answered() -> None:
+    agreement = answer(contexts=[(1, conformance.STORAGE_COMMITMENT, [ILE])])
+    assert isinstance(agreement, Agreement)
+    assert agreement.acceptance.roles == {}
+
+
+def test_a_role_of_a_class_that_was_refused_is_not_answered() -> None:
+    agreement = answer(contexts=[(1, "1.2.840.10008.9.9", [ILE])], user=selected("1.2.840.10008.9.9", 1, 1))
+    assert isinstance(agreement, Agreement)
+    assert agreement.acceptance.roles == {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.archive.store import Archive
 from core.model.birth import on_day
+from core.model.commitment import CommitmentRequest, Named
 from core.model.device import Destination, Device, HisSender
 from core.model.his import (
     AdtFeed,
@@ -46,13 +47,14 @@ from tests.people.hospital import (
     TECHNOLOGIST,
     add_destination,
 )
-from tests.people.images import STRANGER, arrival, read_header
+from tests.people.images import CT_IMAGE, STRANGER, arrival, read_header
 
 LEAD = Actor("cadre1", frozenset({Role.LEAD_TECHNOLOGIST}), origin="test")
 TEXT = ReportText(findings="Pas d'hémorragie.", conclusion="Scanner normal.")
 
 READING = {
     "audit": {"verify"},
+    "commitments": {"due", "verdict"},
     "devices": {"all", "attempts", "by_ae", "by_caller", "destinations", "senders"},
     "his": {"messages", "senders"},
     "ingest": {"check_room", "quarantine"},
@@ -231,6 +233,21 @@ def images(services: Services, step: int) -> None:
     services.reconciliation.detach(TECHNOLOGIST, stray.id, "essai")
     services.reconciliation.dismiss(TECHNOLOGIST, stray.id, "autre enfant")
     services.acquisition.settle(HIS)
+    engagements(services)
+
+
+def engagements(services: Services) -> None:
+    """One machine hears that its images are safe; another cannot be told."""
+    for transaction, machine in (("1.2.20.1", "SCANNER1"), ("1.2.20.2", "RADIO1")):
+        asked = CommitmentRequest(
+            transaction, machine, "127.0.0.1", (Named(CT_IMAGE, "1.7.0"), Named(CT_IMAGE, "1.7.1"))
+        )
+        services.commitments.request(asked)
+    told, untold = services.commitments.due()
+    assert services.commitments.judge(told)
+    assert services.commitments.judge(untold)
+    services.commitments.reported(services.commitments.verdict(told.id), told.id)
+    services.commitments.not_taken(untold, "éteinte")
 
 
 def found_again(services: Services) -> None:

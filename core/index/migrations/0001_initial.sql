@@ -213,6 +213,8 @@ CREATE TABLE "device" (
   "worklist_window_days" INTEGER NOT NULL,
   "find_limit" INTEGER NOT NULL,
   "conflict_is_success" INTEGER NOT NULL,
+  "commit_host" TEXT NOT NULL,
+  "commit_port" INTEGER NOT NULL,
   "active" INTEGER NOT NULL,
   "tls" INTEGER NOT NULL,
   "certificate" TEXT NOT NULL
@@ -332,6 +334,7 @@ CREATE TABLE "study" (
   "series" INTEGER NOT NULL,
   "instances" INTEGER NOT NULL,
   "bytes" INTEGER NOT NULL,
+  "committed" INTEGER NOT NULL,
   FOREIGN KEY ("patient_id") REFERENCES "patient" ("id"),
   FOREIGN KEY ("step_id") REFERENCES "step" ("id")
 );
@@ -636,3 +639,23 @@ CREATE TABLE "visit" (
 );
 CREATE INDEX "visit_patient_id" ON "visit" ("patient_id");
 CREATE UNIQUE INDEX "visit_patient_id_number" ON "visit" ("patient_id", "number");
+CREATE TABLE "commitment" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "transaction_uid" TEXT NOT NULL,
+  "calling_ae" TEXT NOT NULL,
+  "address" TEXT NOT NULL,
+  "images" BLOB NOT NULL,
+  "state" TEXT NOT NULL,
+  "failed" TEXT NOT NULL,
+  "attempts" INTEGER NOT NULL,
+  "answer" TEXT NOT NULL,
+  "requested_at" TEXT NOT NULL,
+  "next_at" TEXT NOT NULL,
+  "judged_at" TEXT,
+  "reported_at" TEXT
+);
+CREATE UNIQUE INDEX "commitment_transaction_uid_calling_ae" ON "commitment" ("transaction_uid", "calling_ae");
+CREATE INDEX "commitment_state_next_at" ON "commitment" ("state", "next_at");
+CREATE TABLE "told_safe" (
+  "instance_id" INTEGER NOT NULL PRIMARY KEY
+);

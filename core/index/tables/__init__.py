@@ -7,6 +7,7 @@ Files are named by keys of our own; `path` is relative to the data folder.
 from __future__ import annotations
 
 from core.index.tables.base import Table, database
+from core.index.tables.commitments import CommitmentRow, ToldSafe
 from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState
 from core.index.tables.images import (
     INSTANCE_DERIVED,
@@ -52,6 +53,7 @@ __all__ = [
     "Account",
     "Audit",
     "CallerAttempt",
+    "CommitmentRow",
     "Counter",
     "Delivery",
     "Destination",
@@ -90,6 +92,7 @@ __all__ = [
     "Study",
     "Table",
     "Task",
+    "ToldSafe",
     "Viewed",
     "Visit",
     "database",
@@ -119,6 +122,7 @@ REPLICATED: tuple[type[Table], ...] = (
     Series,
     Instance,
     Quarantine,
+    CommitmentRow,
     ReportVersion,
     ReportDraft,
     Viewed,
@@ -137,6 +141,7 @@ LOCAL: tuple[type[Table], ...] = (
     Session,
     DeviceSeen,
     ReportLock,
+    ToldSafe,
     PrintJob,
     Event,
     Journal,

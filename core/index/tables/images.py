@@ -52,6 +52,7 @@ class Study(Table):
     series = IntegerField(default=0)
     instances = IntegerField(default=0)
     bytes = IntegerField(default=0)
+    committed = IntegerField(default=0)  # of its images, those that a machine was told are safe
 
     class Meta:
         indexes = (

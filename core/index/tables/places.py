@@ -91,6 +91,8 @@ class Device(Table):
     worklist_window_days = IntegerField(default=1)
     find_limit = IntegerField(default=500)
     conflict_is_success = BooleanField(default=False)
+    commit_host = TextField(default="")
+    commit_port = IntegerField(default=0)
     active = BooleanField(default=True)
     tls = BooleanField(default=False)
     certificate = TextField(default="")
