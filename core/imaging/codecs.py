@@ -64,8 +64,10 @@ class DecodedStream:
     damaged: bool
 
 
-def decode_frame(encoded: bytes, header: Header) -> DecodedStream:
+def decode_frame(encoded: bytes, header: Header, raw: bool = False) -> DecodedStream:
     """Stored values of one frame.
+
+    raw: colour stays in the colour space of the code stream.
 
     Raises `NotDisplayable` when the syntax has no decoder here, or every decoder fails.
     """
@@ -75,7 +77,8 @@ def decode_frame(encoded: bytes, header: Header) -> DecodedStream:
     signed = _sign(encoded, header)
     faults: list[str] = []
     fast = header.samples == 1 and header.syntax in FASTER_IN_IMAGECODECS
-    for decoder in (_imagecodecs, _pydicom) if fast else (_pydicom, _imagecodecs):
+    pydicoms = _pydicom_raw if raw else _pydicom
+    for decoder in (_imagecodecs, pydicoms) if fast else (pydicoms, _imagecodecs):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -128,8 +131,13 @@ def _sign(encoded: bytes, header: Header) -> bool:
     return header.signed
 
 
-def _pydicom(encoded: bytes, header: Header, signed: bool) -> Array:
+def _pydicom_raw(encoded: bytes, header: Header, signed: bool) -> Array:
+    return _pydicom(encoded, header, signed, raw=True)
+
+
+def _pydicom(encoded: bytes, header: Header, signed: bool, raw: bool = False) -> Array:
     options: dict[str, Any] = {
+        "raw": raw,
         "rows": header.rows,
         "columns": header.columns,
         "number_of_frames": 1,

@@ -41,7 +41,7 @@ _WANTED = [
     "PerFrameFunctionalGroupsSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
 ]  # fmt: skip
 _WANTED_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in _WANTED]
-_PIXEL_ELEMENTS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0010: "PixelData"}
+PIXEL_ELEMENTS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0010: "PixelData"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def read_header(source: Source) -> Header:
     source.file.seek(source.offset)
     data = _read_data(source)
     at = source.file.tell()
-    element, words, offset, length = _pixel_element(source, at)
+    element, words, offset, length = pixel_element(source, at)
     shape = _shape(data, element)
     fragments, cut = None, frozenset[int]()
     if length == UNDEFINED:
@@ -129,7 +129,7 @@ def _read_data(source: Source) -> Dataset:
                 source.file,
                 is_implicit_VR=source.encoding == IMPLICIT_LE,
                 is_little_endian=source.encoding != EXPLICIT_BE,
-                stop_when=lambda tag, vr, length: tag.group == 0x7FE0 and tag.element in _PIXEL_ELEMENTS,
+                stop_when=lambda tag, vr, length: tag.group == 0x7FE0 and tag.element in PIXEL_ELEMENTS,
                 specific_tags=_WANTED_TAGS,
             )
         except MemoryError:
@@ -138,13 +138,16 @@ def _read_data(source: Source) -> Dataset:
             raise NotDisplayable(Reason.UNREADABLE) from error
 
 
-def _pixel_element(source: Source, at: int) -> tuple[str, bool, int, int]:
-    """Keyword, whether OW, offset of the value, declared length. Reading stopped at the tag, or at the end of file."""
+def pixel_element(source: Source, at: int) -> tuple[str, bool, int, int]:
+    """Keyword, whether OW, offset of the value, declared length. Reading stopped at the tag, or at the end of file.
+
+    Raises `NotDisplayable` when there are no pixels.
+    """
     order: Literal["big", "little"] = "big" if source.encoding == EXPLICIT_BE else "little"
     head = source.at(at, 12)
     if len(head) < 8 or int.from_bytes(head[:2], order) != 0x7FE0:
         raise NotDisplayable(Reason.NO_PIXELS)
-    element = _PIXEL_ELEMENTS.get(int.from_bytes(head[2:4], order), "PixelData")
+    element = PIXEL_ELEMENTS.get(int.from_bytes(head[2:4], order), "PixelData")
     if head[4:6] in (b"OB", b"OW", b"OF", b"OD", b"UN"):
         return element, head[4:6] == b"OW", at + 12, int.from_bytes(head[8:12], order)
     return element, True, at + 8, int.from_bytes(head[4:8], order)

@@ -21,6 +21,8 @@ from core.imaging.picture import JPEG, MIME, Description, RenderedFrame
 from core.imaging.process import Cancellation, WorkerProcess
 from core.imaging.window import Window
 from core.imaging.wire import (
+    Converted,
+    ConvertJob,
     Decoded,
     Described,
     DescribeJob,
@@ -190,6 +192,16 @@ class Imaging:
             raise reply.refused.error()
         assert isinstance(reply, Transcoded | Kept)
         return reply
+
+    def converted(self, file: FileOrPath, transfer_syntax: str, *, cancel: Cancellation | None = None) -> int:
+        """A descriptor of the file's data set in an uncompressed transfer syntax; the caller closes it.
+
+        Raises `NotDisplayable` when it cannot be decoded exactly as it was stored.
+        """
+        with self._asked(ConvertJob(transfer_syntax), file, True, cancel) as (reply, shared):
+            assert isinstance(reply, Converted)
+            assert shared is not None
+            return os.dup(shared)
 
     def _ask(self, job: Job, file: FileOrPath, background: bool, cancel: Cancellation | None) -> Reply:
         with self._asked(job, file, background, cancel) as (reply, _shared):

@@ -57,7 +57,13 @@ class TranscodeJob(msgspec.Struct, frozen=True, tag="transcode"):
     heads: dict[str, bytes]
 
 
-Job = FrameJob | DescribeJob | PixelsJob | FactsJob | TranscodeJob
+class ConvertJob(msgspec.Struct, frozen=True, tag="convert"):
+    """Write the data set in an uncompressed transfer syntax into shared memory."""
+
+    transfer_syntax: str
+
+
+Job = FrameJob | DescribeJob | PixelsJob | FactsJob | TranscodeJob | ConvertJob
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -99,6 +105,12 @@ class Kept(msgspec.Struct, frozen=True, tag="kept"):
     why: str
 
 
+class Converted(msgspec.Struct, frozen=True, tag="converted"):
+    """The data set is in the shared memory that comes with the message."""
+
+    size: int
+
+
 class Impossible(msgspec.Struct, frozen=True, tag="impossible"):
     refused: Refused
 
@@ -107,7 +119,7 @@ class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
     """The worker had nothing to do for long and gives its memory back; it did not do the job just sent, if any."""
 
 
-Reply = Ready | Rendered | Described | Decoded | Known | Transcoded | Kept | Impossible | Leaving
+Reply = Ready | Rendered | Described | Decoded | Known | Transcoded | Kept | Converted | Impossible | Leaving
 
 M = TypeVar("M", Job, Reply)
 

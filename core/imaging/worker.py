@@ -25,6 +25,7 @@ import numpy as np
 
 from core.imaging import voi
 from core.imaging.cache import MemoryCache, file_identity
+from core.imaging.convert import convert
 from core.imaging.describe import describe
 from core.imaging.frames import render
 from core.imaging.header import Header, read_header
@@ -35,6 +36,8 @@ from core.imaging.pixels import Frame, decode
 from core.imaging.source import Source
 from core.imaging.transcode import transcode
 from core.imaging.wire import (
+    Converted,
+    ConvertJob,
     Decoded,
     Described,
     DescribeJob,
@@ -56,6 +59,7 @@ from core.imaging.wire import (
 
 log = logging.getLogger("core.imaging.worker")  # also when it runs as __main__
 MAX_HEADERS = 64
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 Answer = tuple[Reply, int | None]
 
 
@@ -92,6 +96,10 @@ class Desk:
                 index = job.frame_no - 1 if job.frame_no else (header.frames - 1) // 2
                 frame = self._frame(source, header, identity, index)
                 return Rendered(render(frame, header, index, job.window, job.size, job.quality, job.format)), None
+            case ConvertJob():
+                memory = convert(source, job.transfer_syntax)
+                fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
+                return Converted(os.fstat(memory).st_size), memory
             case PixelsJob():
                 header = self._header(source, identity)
                 index = job.frame_no - 1
@@ -130,7 +138,7 @@ def share(frame: Frame, header: Header, index: int) -> Answer:
     memory = os.memfd_create("yelen-pixels", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(memory, "wb", closefd=False) as out:
         out.write(samples.data.cast("B"))
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
     slope, intercept = voi.rescale(header, index)
     return Decoded(samples.shape, samples.dtype.name, slope, intercept, frame.missing_rows), memory
 
