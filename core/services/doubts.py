@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from core.i18n import _
-from core.index.rows import insert
-from core.index.tables import Study, Task
+from core.index.tables import Study
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.received import ReceivedHeader
@@ -15,31 +14,18 @@ from core.model.reconciliation import another_identity, spelled_identity
 from core.model.step import Flag
 from core.model.study import Match
 from core.services.steps import flag, step_row
+from core.services.tasks import ask, is_asked
 
 RECONCILE = "reconcile"
 
 
 def ask_whose(unit: Unit, actor: Actor, study: Any, why: str) -> None:
     """One open task for a study, however often it is doubted."""
-    asked = Task.select().where(Task.study_id == study.id, Task.kind == RECONCILE, Task.done_at.is_null()).exists()
-    if not asked:
-        insert(
-            Task,
-            kind=RECONCILE,
-            study_id=study.id,
-            role=str(Role.TECHNOLOGIST),
-            text=_("Images à rapprocher : %s (%s)") % (study.sent_name.replace("^", " "), why),
-            created_at=unit.now,
-        )
+    if not is_asked(RECONCILE, study.id):
+        text = _("Images à rapprocher : %s (%s)") % (study.sent_name.replace("^", " "), why)
+        ask(unit, RECONCILE, Role.TECHNOLOGIST, text, study_id=study.id)
     unit.audit(actor, "unreconciled", f"study:{study.id}", why=why)
     unit.event("alarm", "unreconciled")
-
-
-def answered(unit: Unit, actor: Actor, study_id: int) -> None:
-    """A person has decided: the task of this study is done."""
-    Task.update(done_at=unit.now, done_by=actor.name).where(
-        Task.study_id == study_id, Task.kind == RECONCILE, Task.done_at.is_null()
-    ).execute()
 
 
 def note_other_identity(unit: Unit, actor: Actor, study_id: int, header: ReceivedHeader, seen: str) -> bool:

@@ -291,8 +291,12 @@ def _change_step(
 ) -> None:
     known = ExamRow.get_or_none(ExamRow.code == ordered.exam_code)
     columns: dict[str, Any] = {name: said[name] for name in ("ward", "urgency") if name in said}
+    flags = set(step.flags) | ({str(Flag.URGENT)} if "urgency" in said else set())
     if known is not None and known.code != step.exam_code:
-        columns |= {"exam_code": known.code, "exam_label": known.label, "modality": known.modality}
+        columns |= _another_exam(step, exam_of(known), ordered)
+        flags.discard(str(Flag.UNCODED))
+    if flags != set(step.flags):
+        columns["flags"] = tuple(sorted(flags))
     if order.weight_kg is not None:
         columns["weight_kg"] = order.weight_kg
     change(unit, step, **columns)
@@ -302,6 +306,22 @@ def _change_step(
         _give_slot(unit, kit, actor, step, ordered, StepEvent.SLOT_MOVED)
     elif step.status in (StepStatus.REQUESTED, StepStatus.NO_SHOW) and step.vetting != "WAITING":
         _give_slot(unit, kit, actor, step, ordered, StepEvent.SLOT_GIVEN)
+
+
+def _another_exam(step: Any, exam: Exam, ordered: OrderedStep) -> dict[str, Any]:
+    """The columns of an exam that becomes another one of the catalogue; its procedure follows."""
+    RequestedProcedure.update(exam_code=exam.code, exam_label=exam.label).where(
+        RequestedProcedure.id == step.procedure_id
+    ).execute()
+    columns = {
+        "exam_code": exam.code,
+        "exam_label": exam.label,
+        "modality": exam.modality,
+        "duration_min": exam.duration_min,
+    }
+    if exam.modality != step.modality:
+        columns["room"] = _room_of(ordered, exam)
+    return columns
 
 
 def _named(order: OrderFeed, steps: list[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ from core.archive.store import StoredFile
 from core.clock import stamp
 from core.i18n import _
 from core.index.rows import insert
-from core.index.tables import Series, Study, Task
+from core.index.tables import Series, Study
 from core.index.writer import Unit
 from core.model.names import search_key
 from core.model.people import Actor, Role
@@ -23,8 +23,10 @@ from core.services.kit import Kit
 from core.services.matching import Place, find_place
 from core.services.patient_acts import show_identity
 from core.services.steps import advance, flag, step_row
+from core.services.tasks import ask
 
 BULK = frozenset({"CT", "MR", "PT", "US", "XA", "RF", "NM"})
+DONE_THOUGH_CANCELED = "done_though_canceled"
 WAITING = (StepStatus.REQUESTED, StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.NO_SHOW)
 
 
@@ -122,7 +124,7 @@ def _image_of(unit: Unit, actor: Actor, step_id: int, status: str, report: str, 
             flags=tuple(sorted(flags)),
         )
     elif status == StepStatus.CANCELED:
-        _done_though_canceled(unit, step_row(step_id))
+        done_though_canceled(unit, step_row(step_id))
     elif report == ReportStatus.SIGNED:
         flag(unit, step_row(step_id), Flag.LATE_IMAGES)
     if header.incomplete:
@@ -212,15 +214,10 @@ def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
     unit.event("studies", study.id)
 
 
-def _done_though_canceled(unit: Unit, row: Any) -> None:
+def done_though_canceled(unit: Unit, row: Any) -> None:
+    """Images, or a machine, say that a cancelled exam took place: a person decides what it is."""
     if str(Flag.DONE_THOUGH_CANCELED) in row.flags:
         return
     flag(unit, row, Flag.DONE_THOUGH_CANCELED)
-    insert(
-        Task,
-        kind="done_though_canceled",
-        step_id=row.id,
-        role=str(Role.RECEPTION),
-        text=_("Annulé mais réalisé : %s") % row.exam_label,
-        created_at=unit.now,
-    )
+    ask(unit, DONE_THOUGH_CANCELED, Role.RECEPTION, _("Annulé mais réalisé : %s") % row.exam_label, step_id=row.id)
+    unit.event("alarm", "canceled")

@@ -12,19 +12,20 @@ from core.errors import NotFound
 from core.i18n import _
 from core.index.patient_rows import current, demographics_of
 from core.index.rows import insert
-from core.index.tables import PerformedStep, PerformedStepLink, RequestedProcedure, Step, Task
+from core.index.tables import PerformedStep, PerformedStepLink, RequestedProcedure, Step
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.performed import COMPLETED, DISCONTINUED, IN_PROGRESS, AlreadyFinal, AlreadyKnown, MppsFacts
 from core.model.received import ReceivedHeader, Sender
 from core.model.reconciliation import agrees, contradiction
-from core.model.step import StepEvent, StepStatus
+from core.model.step import Flag, StepEvent, StepStatus
 from core.model.study import Match
-from core.services.image_rows import WAITING
+from core.services.image_rows import WAITING, done_though_canceled
 from core.services.kit import Kit
 from core.services.matching import disagreement, find_place
 from core.services.naming import bearers_of_accession, named_step
 from core.services.steps import advance, change, state_of, step_row
+from core.services.tasks import ask
 
 FINAL = (COMPLETED, DISCONTINUED)
 
@@ -136,15 +137,7 @@ def _tell_other_patient(unit: Unit, actor: Actor, step: Any, facts: MppsFacts) -
         step.scheduled_step_id,
         said or _("sans identité"),
     )
-    insert(
-        Task,
-        kind="mpps_patient",
-        step_id=step.id,
-        patient_id=step.patient_id,
-        role=str(Role.TECHNOLOGIST),
-        text=text,
-        created_at=unit.now,
-    )
+    ask(unit, "mpps_patient", Role.TECHNOLOGIST, text, step_id=step.id, patient_id=step.patient_id)
     unit.audit(actor, "mpps_other_patient", f"step:{step.id}", step.patient_id, mpps=facts.sop_instance_uid)
     unit.event("alarm", "mpps")
 
@@ -190,6 +183,8 @@ def _move(unit: Unit, actor: Actor, step: Any, facts: MppsFacts) -> None:
     if step.status in WAITING and facts.status in (IN_PROGRESS, *FINAL):
         started = facts.started_at or unit.now
         advance(unit, actor, step, StepEvent.ACQUISITION_STARTED, source_key=key, started_at=started)
+    elif step.status == str(StepStatus.CANCELED) and str(Flag.UNSCHEDULED) not in step.flags:
+        done_though_canceled(unit, step)
     _note_announced(unit, step, facts)
     if facts.status not in FINAL or step.status != str(StepStatus.STARTED):
         return

@@ -7,19 +7,22 @@ from typing import Any
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.i18n import _
 from core.index.tables import Patient as PatientRow
-from core.index.tables import ReportDraft, ReportLock, ReportVersion, Study
+from core.index.tables import ReportDraft, ReportLock, ReportVersion, Step, Study, Task
 from core.index.writer import Unit
 from core.model.names import search_key
 from core.model.people import Actor, Role
-from core.model.step import Flag, StepEvent
+from core.model.step import Flag, StepEvent, StepStatus
 from core.model.study import Match, StudyLine
 from core.services.access import DEPARTMENT, require
-from core.services.doubts import answered
-from core.services.image_rows import WAITING
+from core.services.doubts import RECONCILE
+from core.services.image_rows import DONE_THOUGH_CANCELED, WAITING, done_though_canceled
 from core.services.kit import Kit
 from core.services.patient_acts import show_identity
 from core.services.steps import advance, change, flag, state_of, step_row
 from core.services.study_lines import study_line
+from core.services.tasks import settle_of_step, settle_of_study
+
+LISTED = 200
 
 
 class Reconciliation:
@@ -29,10 +32,16 @@ class Reconciliation:
         self._kit = kit
 
     def unmatched(self, actor: Actor) -> list[StudyLine]:
-        """« À rapprocher »: exams « hors demande » and studies under the overlay, newest first."""
+        """« À rapprocher », newest first: exams « hors demande », the overlay, images of cancelled exams."""
         require(actor, *DEPARTMENT)
         wanted = Study.match.in_([str(Match.UNSCHEDULED), str(Match.UNRECONCILED)])
-        return [study_line(s) for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(200)]
+        found = {s.id: s for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(LISTED)}
+        asked = Task.select(Task.step_id).where(Task.kind == DONE_THOUGH_CANCELED, Task.done_at.is_null())
+        canceled = Step.select(Step.id).where(Step.id.in_(asked), Step.status == str(StepStatus.CANCELED))
+        found |= {
+            s.id: s for s in Study.select().where(Study.step.in_(canceled)).order_by(Study.id.desc()).limit(LISTED)
+        }
+        return [study_line(found[i]) for i in sorted(found, reverse=True)[:LISTED]]
 
     def attach(self, actor: Actor, study_id: int, step_id: int, reason: str) -> StudyLine:
         """A person says that this study is of that exam (T24). Refused once a radiologist has begun on either."""
@@ -53,9 +62,11 @@ class Reconciliation:
             Study.update(patient=step.patient_id, step=step.id, suspect_step_id=None, match=str(match), why="").where(
                 Study.id == study.id
             ).execute()
-            answered(unit, actor, study.id)
+            settle_of_study(unit, actor, RECONCILE, study.id)
             show_identity(PatientRow.get_by_id(step.patient_id))
             _image_starts(unit, actor, step, f"attach:{study.id}")
+            if step.status == str(StepStatus.CANCELED):
+                done_though_canceled(unit, step)
             if former is not None and former.id != step.id:
                 _left(unit, actor, former, reason)
             unit.audit(
@@ -79,7 +90,7 @@ class Reconciliation:
             if study.step_id:
                 _take_off(unit, actor, study, reason)
             Study.update(suspect_step_id=None).where(Study.id == study.id).execute()
-            answered(unit, actor, study.id)
+            settle_of_study(unit, actor, RECONCILE, study.id)
             unit.audit(actor, "dismiss_study", f"study:{study.id}", step=study.suspect_step_id, reason=reason)
             unit.event(f"study:{study.id}", study.id)
             _settle_doubt(unit, study.suspect_step_id)
@@ -134,7 +145,11 @@ def _image_starts(unit: Unit, actor: Actor, row: Any, cause: str) -> None:
 
 def _left(unit: Unit, actor: Actor, row: Any, reason: str) -> None:
     """A study has left this exam. One « hors demande » that has none left never took place: nobody is to read it."""
-    emptied = str(Flag.UNSCHEDULED) in row.flags and not Study.select().where(Study.step == row.id).exists()
+    empty = not Study.select().where(Study.step == row.id).exists()
+    if empty and str(Flag.DONE_THOUGH_CANCELED) in row.flags:
+        settle_of_step(unit, actor, DONE_THOUGH_CANCELED, row.id)
+        flag(unit, row, Flag.DONE_THOUGH_CANCELED, on=False)
+    emptied = empty and str(Flag.UNSCHEDULED) in row.flags
     if emptied and state_of(row).allows(StepEvent.EMPTIED):
         advance(unit, actor, row, StepEvent.EMPTIED, reason=reason)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.index.rows import insert
 from core.index.tables import Task
 from core.index.writer import Unit
@@ -20,7 +22,16 @@ def is_asked(kind: str, study_id: int) -> bool:
 
 def settle_of_study(unit: Unit, actor: Actor, kind: str, study_id: int) -> None:
     """What was asked about this study is done: its lines leave the list, with who did it."""
-    waiting = (Task.kind == kind) & (Task.study_id == study_id) & Task.done_at.is_null()
+    _settle(unit, actor, kind, Task.study_id == study_id)
+
+
+def settle_of_step(unit: Unit, actor: Actor, kind: str, step_id: int) -> None:
+    """The same for what was asked about an exam."""
+    _settle(unit, actor, kind, Task.step_id == step_id)
+
+
+def _settle(unit: Unit, actor: Actor, kind: str, about: Any) -> None:
+    waiting = (Task.kind == kind) & about & Task.done_at.is_null()
     for task in list(Task.select(Task.id).where(waiting)):
         Task.update(done_at=unit.now, done_by=actor.name).where(Task.id == task.id).execute()
         unit.audit(actor, "task_done", f"task:{task.id}", kind=kind)

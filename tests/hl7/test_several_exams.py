@@ -87,8 +87,27 @@ def test_a_change_to_an_exam_that_the_order_does_not_hold_is_for_a_person(hospit
 
 def test_the_one_exam_of_an_order_may_become_another(hospital: Hospital, his: Caller) -> None:
     his.ask(orm("1", *group("NW", "THX", 14)))
-    his.ask(orm("2", *group("XO", "MAIN", 16)))
-    assert hours(hospital) == {"MAIN": 16}
+    his.ask(orm("2", *group("XO", "ABD", 16)))
+    assert hours(hospital) == {"ABD": 16}
+    exam, procedure = of(hospital, "ABD"), RequestedProcedure.get()
+    assert (exam.modality, exam.room) == ("US", "EC1")
+    assert (procedure.exam_code, procedure.exam_label) == ("ABD", "Échographie de l'abdomen")
+
+
+def test_an_exam_that_nobody_could_code_is_coded_by_a_change(hospital: Hospital, his: Caller) -> None:
+    his.ask(orm("1", *group("NW", "INCONNU", 14)))
+    assert "uncoded" in of(hospital, "INCONNU").flags
+    his.ask(orm("2", *group("XO", "THX", 14)))
+    assert "uncoded" not in of(hospital, "THX").flags
+
+
+def test_an_order_that_becomes_urgent_is_marked_and_no_change_takes_it_back(hospital: Hospital, his: Caller) -> None:
+    his.ask(orm("1", *group("NW", "THX", 14)))
+    assert of(hospital, "THX").mark == ""
+    for number, urgency in (("2", "S"), ("3", "R")):
+        orc, obr = group("XO", "THX", 14)
+        his.ask(orm(number, f"{orc}^^{urgency}", obr))
+        assert (of(hospital, "THX").mark, of(hospital, "THX").urgency) == ("U", "V")
 
 
 def test_the_same_exam_twice_is_twice(hospital: Hospital, his: Caller) -> None:
