@@ -58,7 +58,7 @@ def _imaging(config: Config) -> Imaging:
 def _ports(config: Config, clock: Clock) -> Ports:
     """What leaves the box: implemented on the floors above the services."""
     sender = DicomSender(config.dicom.ae_title, clock)
-    return Ports(echo=sender.echo, send_files=sender.send_files, read_header=_header, pages=Press(config.site))
+    return Ports(echo=sender.echo, store=sender.store, read_header=_header, pages=Press(config.site))
 
 
 def _header(dataset: bytes | memoryview, transfer_syntax: str, size: int | None = None) -> ReceivedHeader:

@@ -6,10 +6,11 @@ Source: PS3.8 section 9.3.2 and annex D; PS3.7 annex D.3.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import upper_layer as ul
 from core.errors import BadMessage
 from core.i18n import _
@@ -229,3 +230,43 @@ def _name(uid: str) -> bytes:
 
 def _item(kind: int, value: bytes) -> bytes:
     return _ITEM.pack(kind, len(value)) + value
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a peer accepted of our request. max_pdu: theirs, 0 = unlimited."""
+
+    transfer_syntaxes: dict[int, str]
+    max_pdu: int
+
+
+def encode_request(called: str, calling: str, contexts: Iterable[Proposed], max_pdu: int) -> bytes:
+    """The whole A-ASSOCIATE-RQ PDU of an association that we ask for, in the default roles."""
+    titles = called.encode("ascii", "replace").ljust(16)[:16] + calling.encode("ascii", "replace").ljust(16)[:16]
+    body = struct.pack(">Hxx", 1) + titles + bytes(32) + _item(0x10, APPLICATION_CONTEXT.encode())
+    for context in contexts:
+        inner = _item(0x30, context.abstract_syntax.encode())
+        inner += b"".join(_item(0x40, syntax.encode()) for syntax in context.transfer_syntaxes)
+        body += _item(0x20, bytes((context.context_id, 0, 0, 0)) + inner)
+    user = _item(0x51, max_pdu.to_bytes(4, "big")) + _item(0x52, IMPLEMENTATION_CLASS_UID.encode())
+    body += _item(0x50, user + _item(0x55, IMPLEMENTATION_VERSION[:16].encode()))
+    return ul.HEADER.pack(ul.ASSOCIATE_RQ, len(body)) + body
+
+
+def decode_acceptance(body: bytes) -> Accepted:
+    """An A-ASSOCIATE-AC from its header's end to its last byte. Raises `BadAssociate`."""
+    if len(body) < 68:
+        raise BadAssociate("fixed part cut short")
+    accepted: dict[int, str] = {}
+    max_pdu = 0
+    for kind, value in _items(body, 68):
+        if kind == 0x21 and len(value) >= 4 and value[2] == 0:
+            syntaxes = [_uid(inner) for what, inner in _items(value, 4) if what == 0x40]
+            if len(syntaxes) != 1:
+                raise BadAssociate(f"presentation context {value[0]} accepted with {len(syntaxes)} transfer syntaxes")
+            accepted[value[0]] = syntaxes[0]
+        elif kind == 0x50:
+            for what, inner in _items(value):
+                if what == 0x51 and len(inner) == 4:
+                    max_pdu = int.from_bytes(inner, "big")
+    return Accepted(accepted, max_pdu)

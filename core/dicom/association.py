@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from enum import Enum
 
 from core.clock import Clock
@@ -17,6 +17,7 @@ from core.dicom.handlers import Handler, Request, Routes
 from core.dicom.incoming import Incoming, Memory
 from core.dicom.limits import Limits
 from core.dicom.negotiation import Agreement, Context
+from core.dicom.requestor import Requestor, Talk
 from core.dicom.status import (
     CANCELLED,
     PENDING,
@@ -25,6 +26,7 @@ from core.dicom.status import (
     UNRECOGNISED_OPERATION,
     find_failure,
     normalized_failure,
+    retrieve_failure,
 )
 from core.dicom.upper_layer import (
     ABORTED,
@@ -36,7 +38,7 @@ from core.dicom.upper_layer import (
     Event,
     Inbound,
 )
-from core.dicom.wire import PeerGone, TimeLimit, Wire, prepare
+from core.dicom.wire import FileShort, PeerGone, TimeLimit, Wire, prepare
 
 _log = logging.getLogger(__name__)
 _STRANGE_IN_A_ROW = 3
@@ -100,6 +102,7 @@ class Association:
         self._idle_cancels = 0
         self._questions = Questions()
         self._stopping = False
+        self._patience = limits.idle_time
         self.reason = ""
 
     def stop(self) -> None:
@@ -176,9 +179,10 @@ class Association:
         self._memory.release()
         if self._stopping:
             raise _Stopping
-        self._ask()
-        if self._clock.monotonic() - self._since > self._limits.idle_time:
-            raise TimeLimit(f"idle for more than {self._limits.idle_time:g} s")
+        if self._patience == self._limits.idle_time:  # not while an object of ours waits for its answer
+            self._ask()
+        if self._clock.monotonic() - self._since > self._patience:
+            raise TimeLimit(f"idle for more than {self._patience:g} s")
 
     def _ask(self) -> None:
         """The peer said nothing for a tick: our turn."""
@@ -220,8 +224,35 @@ class Association:
         agreement = self._agreement
         extended = agreement.acceptance.extended.get(context.abstract_syntax, b"")
         return Request(
-            command, context, agreement.caller, agreement.called, self._name, data_set, extended, self._questions
+            command,
+            context,
+            agreement.caller,
+            agreement.called,
+            self._name,
+            data_set,
+            extended,
+            self._questions,
+            self._requestor,
         )
+
+    def _requestor(self, request: Request) -> Requestor:
+        """For a retrieve: what it may do here before its final response."""
+        talk = Talk(
+            self._wire,
+            self._taking(),
+            self._next_answer,
+            lambda: self._cancelled(request.command),
+            lambda reply: self._send(self._encoded(request.command, request.context, reply)),
+        )
+        return Requestor(request.command, self._agreement, talk)
+
+    def _next_answer(self) -> Event:
+        """What the peer answers to a request of ours; it has less time than between two requests of its own."""
+        self._since, self._patience = self._clock.monotonic(), self._limits.response_time
+        try:
+            return self._next_event()
+        finally:
+            self._patience = self._limits.idle_time
 
     def _collect(self) -> bytes:
         collected = Collected(self._limits.identifier_size)
@@ -327,19 +358,36 @@ class Association:
         )
 
     def _send(self, data: bytes) -> None:
+        self._wire.send(data, self._taking())
+
+    def _taking(self) -> Callable[[], None]:
+        """Called at each tick in which the peer takes nothing: it has had its time, or not."""
         self._since = since = self._clock.monotonic()
+        sent = self._wire.sent
 
         def blocked() -> None:
-            if self._clock.monotonic() - since > self._limits.send_time:
+            nonlocal since, sent
+            if self._wire.sent != sent:
+                since, sent = self._clock.monotonic(), self._wire.sent
+            elif self._clock.monotonic() - since > self._limits.send_time:
                 raise TimeLimit(f"answer not taken for {self._limits.send_time:g} s")
 
-        self._wire.send(data, blocked)
+        return blocked
 
 
 def _guarded(handler: Handler, request: Request) -> Iterable[Reply]:
     """The handler's replies; an error becomes the final reply of its service."""
-    failure = find_failure if request.command.field == dimse.C_FIND_RQ else normalized_failure
+    failure = _FAILURES.get(request.command.field, normalized_failure)
     try:
         yield from handler(request)
+    except (PeerGone, TimeLimit, FileShort, BadPdu, BadCommand, _Stopping):  # the association itself has ended
+        raise
     except Exception as error:
         yield failure(error)
+
+
+_FAILURES = {
+    dimse.C_FIND_RQ: find_failure,
+    dimse.C_GET_RQ: retrieve_failure,
+    dimse.C_MOVE_RQ: retrieve_failure,
+}

@@ -167,7 +167,7 @@ class Reply:
 
     comment: (0000,0902), at most 64 ASCII characters. error_id: (0000,0903).
     instance: the SOP instance we name when it is not the one of the request (N-CREATE without one).
-    counters: remaining, completed, failed and warning sub-operations (0000,1020 to 1023).
+    counters: remaining, completed, failed and warning sub-operations (0000,1020 to 1023); None is not said.
     """
 
     status: int
@@ -175,7 +175,7 @@ class Reply:
     comment: str = ""
     error_id: int | None = None
     instance: str = ""
-    counters: tuple[int, int, int, int] | None = field(default=None)
+    counters: tuple[int | None, int, int, int] | None = field(default=None)
 
 
 def response(request: Command, reply: Reply) -> bytes:
@@ -201,5 +201,5 @@ def response(request: Command, reply: Reply) -> bytes:
     if request.action_type and request.field == N_ACTION_RQ:
         elements.append((ACTION_TYPE, request.action_type))
     if reply.counters is not None:
-        elements += [(0x1020 + place, count) for place, count in enumerate(reply.counters)]
+        elements += [(0x1020 + place, count) for place, count in enumerate(reply.counters) if count is not None]
     return encode(elements)

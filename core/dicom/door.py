@@ -18,6 +18,7 @@ from core.dicom.mpps import MppsDoor, PerformedSteps
 from core.dicom.negotiation import Caller
 from core.dicom.query import QueryDoor, Studies
 from core.dicom.registry import Devices, Registry, Visitors
+from core.dicom.retrieve import Machines, Retrieval, RetrieveDoor
 from core.dicom.secure import Secured
 from core.dicom.send import DicomSender
 from core.dicom.server import DicomServer
@@ -27,7 +28,7 @@ from core.dicom.worklist import Scheduling, WorklistDoor
 from core.model.device import Device
 
 
-class DeviceVerbs(Devices, Protocol):
+class DeviceVerbs(Devices, Machines, Protocol):
     """`core.services.devices`, as the whole door needs it."""
 
     def seen(self, ae_title: str, what: str) -> None: ...
@@ -53,6 +54,8 @@ class Department(Protocol):
     def mpps(self) -> PerformedSteps: ...
     @property
     def commitments(self) -> CommitmentVerbs: ...
+    @property
+    def retrieval(self) -> Retrieval: ...
 
 
 def open_door(
@@ -77,7 +80,7 @@ def open_door(
         settings.host,
         settings.port if secured is None else settings.tls_port,
         Registry(services.devices, settings.unknown_callers),
-        routes(services, settings.ae_title, zone, spool, reports),
+        routes(services, settings.ae_title, zone, spool, clock, reports),
         clock,
         limits or Limits(max_pdu=settings.max_pdu, associations=settings.max_associations),
         Visitors(services.devices, clock),
@@ -94,12 +97,15 @@ def open_reports(
     return CommitmentReports(services.commitments, services.devices, sender, settings.ae_title, clock, leave)
 
 
-def routes(services: Department, title: str, zone: ZoneInfo, spool: Path, reports: Offers | None = None) -> Routes:
+def routes(
+    services: Department, title: str, zone: ZoneInfo, spool: Path, clock: Clock, reports: Offers | None = None
+) -> Routes:
     """Which handler answers which operation of which class."""
     worklist = WorklistDoor(services.scheduling, services.devices, zone)
     studies = QueryDoor(services.studies, services.devices, title)
     steps = MppsDoor(services.mpps, zone)
     commitment = CommitmentDoor(services.commitments, reports)
+    retrieve = RetrieveDoor(services.retrieval, services.devices, DicomSender(title, clock).store, title, clock)
     return Routes(
         offer,
         {
@@ -107,6 +113,8 @@ def routes(services: Department, title: str, zone: ZoneInfo, spool: Path, report
             (conformance.MODALITY_WORKLIST_FIND, dimse.C_FIND_RQ): worklist.find,
             (conformance.PATIENT_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
             (conformance.STUDY_ROOT_FIND, dimse.C_FIND_RQ): studies.find,
+            **{(uid, dimse.C_GET_RQ): retrieve.get for uid in conformance.GETS},
+            **{(uid, dimse.C_MOVE_RQ): retrieve.move for uid in conformance.MOVES},
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,
             (conformance.STORAGE_COMMITMENT, dimse.N_ACTION_RQ): commitment.action,

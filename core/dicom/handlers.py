@@ -12,6 +12,7 @@ from typing import Protocol
 from core.dicom.asking import Questions
 from core.dicom.dimse import Command, Reply
 from core.dicom.negotiation import Caller, Context
+from core.dicom.requestor import Requestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Request:
 
     association: our own number for the log, such as `a17`. extended: what both sides agreed on for this SOP class.
     questions: what we may ask back on it, now or later.
+    requestor: makes what a retrieve needs of this association.
     """
 
     command: Command
@@ -30,6 +32,7 @@ class Request:
     data_set: bytes = b""
     extended: bytes = b""
     questions: Questions | None = field(default=None, compare=False)
+    requestor: Callable[[Request], Requestor] | None = field(default=None, compare=False)
 
 
 Handler = Callable[[Request], Iterable[Reply]]

@@ -30,7 +30,8 @@ class Limits:
     # Time limits once it is established.
     pdu_time: float = 60.0  # without a complete PDU while one is in progress
     idle_time: float = 300.0  # between messages
-    send_time: float = 30.0  # a response the peer does not take
+    send_time: float = 30.0  # a response, or an object we send, of which the peer takes nothing
+    response_time: float = 60.0  # to answer an object that we send on its own association
     artim: float = 5.0  # for the peer to close after A-ASSOCIATE-RJ, A-ABORT or A-RELEASE-RP
     tick: float = 0.5  # how often a waiting thread looks at the clock
 

@@ -141,15 +141,19 @@ def _agree(request: AssociateRequest, caller: Caller, called: str, offer: Offer,
         max_pdu=max_pdu,
         implementation_class=IMPLEMENTATION_CLASS_UID,
         implementation_version=IMPLEMENTATION_VERSION,
-        roles={uid: _role(uid, role) for uid, role in request.roles.items() if uid in classes},
+        roles={uid: _role(uid, role, classes) for uid, role in request.roles.items() if uid in classes},
         extended=_extended(request, classes),
     )
     return Agreement(caller, called, accepted, max_pdu, request.max_pdu, acceptance)
 
 
-def _role(uid: str, asked: Role) -> Role:
-    """PS3.7 D.3.3.4: what the requestor may be; the default, SCU alone, but for classes with both roles."""
-    return Role(scu=asked.scu, scp=asked.scp and uid in conformance.BOTH_ROLES)
+def _role(uid: str, asked: Role, classes: set[str]) -> Role:
+    """PS3.7 D.3.3.4: what the requestor may be; the default, SCU alone, but for classes with both roles.
+
+    It may also be the SCP of storage when it may C-GET.
+    """
+    gets = not classes.isdisjoint(conformance.GETS) and conformance.is_storage(uid)
+    return Role(scu=asked.scu, scp=asked.scp and (gets or uid in conformance.BOTH_ROLES))
 
 
 def _answer(proposed: Proposed, caller: Caller, offer: Offer) -> Answered:

@@ -1,6 +1,6 @@
-"""What we say to other machines: C-ECHO, C-STORE of stored files and N-EVENT-REPORT, with pynetdicom as the requester.
+"""What we say to other machines: C-ECHO and N-EVENT-REPORT with pynetdicom as the requester, C-STORE by our own sender.
 
-Source: PS3.4 annexes A, B and J. Nothing is decoded: the file's data set goes out in its own transfer syntax.
+Source: PS3.4 annexes A, B and J. Nothing is decoded when the machine takes an object in its own transfer syntax.
 """
 
 from __future__ import annotations
@@ -9,28 +9,34 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
 
-from core.archive.part10 import FileMeta, read_file_meta
 from core.clock import Clock
 from core.dicom import conformance
+from core.dicom.associate import MOST_CONTEXTS, Proposed
+from core.dicom.store_scu import Lost, Patience, StoreAssociation
+from core.dicom.suboperations import Bodies, carry_out
 from core.errors import BadMessage, NotAllowed, Unreachable
 from core.i18n import _
 from core.model.device import Device
+from core.model.outgoing import Outgoing, Tally
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 30.0
-_MOST_CONTEXTS: Final = 128
-_HEAD: Final = 64 * 1024
+_MOST_LOSSES: Final = 3  # associations in a row in which a machine takes not one object
+
+
+def _nothing() -> None:
+    """Nobody watches."""
 
 
 class DicomSender:
-    """Calls other machines under our title. Implements `Echo` and `SendFiles` of `core.services.ports`."""
+    """Calls other machines under our title. Implements `Echo` and `StoreTo` of `core.services.ports`."""
 
-    def __init__(self, title: str, clock: Clock) -> None:
+    def __init__(self, title: str, clock: Clock, patience: Patience | None = None) -> None:
         self._title = title
         self._clock = clock
+        self._patience = patience
 
     def echo(self, device: Device) -> float:
         """C-ECHO; milliseconds from the request to the answer. Raises `Unreachable` or `BadMessage`."""
@@ -43,14 +49,24 @@ class DicomSender:
                 raise BadMessage(_("%s a refusé le C-ECHO (%04X).") % (device.ae_title, status.Status), "echo")
             return (self._clock.monotonic() - began) * 1000
 
-    def send_files(self, device: Device, files: list[Path]) -> int:
-        """C-STORE of files, in order; how many the machine took. One refusal never stops the others.
+    def store(
+        self,
+        device: Device,
+        objects: Sequence[Outgoing],
+        bodies: Bodies,
+        tally: Tally,
+        watch: Callable[[], None] = _nothing,
+        originator: tuple[str, int] | None = None,
+    ) -> None:
+        """C-STORE of stored objects, in order; the tally says what became of each. One refusal never stops the others.
 
+        watch: called at each object and each tick of waiting; may raise to stop. originator: of the C-MOVE behind it.
         Raises `Unreachable` when it cannot be reached or leaves, `NotAllowed` when it may not receive.
         """
-        if device.role == "film":
+        if not device.may_receive:
             raise NotAllowed(_("%s ne reçoit pas d'images.") % device.ae_title)
-        return sum(self._send_batch(device, batch) for batch in _batches([(path, _meta(path)) for path in files]))
+        for batch in batches(objects):
+            self._send_batch(device, batch, bodies, tally, watch, originator)
 
     def report(self, device: Device, event_type: int, data_set: Callable[[str], bytes]) -> None:
         """A storage commitment N-EVENT-REPORT; we call, and are the SCP all the same (PS3.7 D.3.3.4).
@@ -72,19 +88,36 @@ class DicomSender:
             if status.Status != 0:
                 raise BadMessage(_("%s a refusé le rapport (%04X).") % (device.ae_title, status.Status), "commitment")
 
-    def _send_batch(self, device: Device, batch: list[tuple[Path, FileMeta]]) -> int:
-        contexts = sorted({(meta.sop_class_uid, meta.transfer_syntax) for _path, meta in batch})
-        taken = 0
-        with self._association(device, contexts) as association:
-            accepted = {(c.abstract_syntax, c.transfer_syntax[0]) for c in association.accepted_contexts}
-            for path, meta in batch:
-                if (meta.sop_class_uid, meta.transfer_syntax) not in accepted:
-                    continue
-                status = association.send_c_store(path)
-                if not status:
-                    raise Unreachable(_("%s a coupé pendant l'envoi.") % device.ae_title)
-                taken += status.Status == 0 or status.Status in _WARNINGS
-        return taken
+    def _send_batch(
+        self,
+        device: Device,
+        batch: Sequence[Outgoing],
+        bodies: Bodies,
+        tally: Tally,
+        watch: Callable[[], None],
+        originator: tuple[str, int] | None,
+    ) -> None:
+        """One association; when the machine leaves in the middle of one object, another one for those after it."""
+        end = tally.remaining - len(batch)
+        losses = 0
+        while tally.remaining > end:
+            left = batch[len(batch) - (tally.remaining - end) :]
+            association = StoreAssociation(self._title, device, self._clock, watch, originator, self._patience)
+            association.open(proposed(left))
+            before = tally.remaining
+            try:
+                carry_out(left, association, bodies, tally, watch)
+            except Lost:
+                losses = losses + 1 if tally.remaining == before else 1
+                if losses == _MOST_LOSSES:
+                    raise
+                tally.failed.append(left[before - tally.remaining].sop_instance_uid)
+                tally.remaining -= 1
+            except BaseException:
+                association.abort()
+                raise
+            else:
+                association.release()
 
     @contextmanager
     def _association(
@@ -99,11 +132,10 @@ class DicomSender:
                 association.release()
 
     def _associate(self, device: Device, contexts: Iterable[tuple[str, str]], roles: Sequence[Any]) -> Any:
-        from pynetdicom import AE, _config, evt  # a large library: loaded by the first call, not at start
+        from pynetdicom import AE, evt  # a large library: loaded by the first call, not at start
 
         if not device.host or not device.port:
             raise Unreachable(_("%s n'écoute pas : adresse ou port absents de sa fiche.") % device.ae_title)
-        _config.STORE_SEND_CHUNKED_DATASET = True
         entity = AE(ae_title=self._title)
         entity.connection_timeout, entity.acse_timeout = CONNECT_S, CONNECT_S
         entity.dimse_timeout = entity.network_timeout = ANSWER_S
@@ -124,30 +156,32 @@ class DicomSender:
         raise Unreachable(_("%s ne répond pas (%s:%d).") % (device.ae_title, device.host, device.port))
 
 
-# Coerced, data set does not match, elements discarded: stored all the same (PS3.4 table B.2-1).
-_WARNINGS: Final = frozenset({0xB000, 0xB006, 0xB007})
-
-
 def _without_delay(event: Any) -> None:
     """pynetdicom leaves Nagle's algorithm on: 40 ms per message against a delayed acknowledgement."""
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _meta(path: Path) -> FileMeta:
-    with path.open("rb") as file:
-        return read_file_meta(file.read(_HEAD))
+def needed(outgoing: Outgoing) -> list[tuple[str, str]]:
+    """Class and syntax of the contexts over which an object may go: as it is stored, else uncompressed."""
+    syntaxes = dict.fromkeys((outgoing.transfer_syntax, conformance.EXPLICIT_LE, conformance.IMPLICIT_LE))
+    return [(outgoing.sop_class_uid, syntax) for syntax in syntaxes]
 
 
-def _batches(files: list[tuple[Path, FileMeta]]) -> Iterator[list[tuple[Path, FileMeta]]]:
-    """Runs of files that one association can negotiate: at most 128 pairs of class and syntax (PS3.8 9.3.2.2)."""
-    batch: list[tuple[Path, FileMeta]] = []
+def batches(objects: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    """Runs of objects that one association can negotiate: at most 128 contexts (PS3.8 9.3.2.2)."""
+    start = 0
     pairs: set[tuple[str, str]] = set()
-    for path, meta in files:
-        pair = (meta.sop_class_uid, meta.transfer_syntax)
-        if pair not in pairs and len(pairs) == _MOST_CONTEXTS:
-            yield batch
-            batch, pairs = [], set()
-        batch.append((path, meta))
-        pairs.add(pair)
-    if batch:
-        yield batch
+    for place, outgoing in enumerate(objects):
+        more = pairs.union(needed(outgoing))
+        if len(more) > MOST_CONTEXTS:
+            yield objects[start:place]
+            start, more = place, set(needed(outgoing))
+        pairs = more
+    if start < len(objects):
+        yield objects[start:]
+
+
+def proposed(objects: Sequence[Outgoing]) -> list[Proposed]:
+    """A context of its own for each class and syntax, so that the machine cannot choose one that we would not."""
+    pairs = dict.fromkeys(pair for outgoing in objects for pair in needed(outgoing))
+    return [Proposed(2 * place + 1, sop_class, (syntax,)) for place, (sop_class, syntax) in enumerate(pairs)]

@@ -30,6 +30,9 @@ def statement(limits: Limits | None = None) -> str:
     return "\n".join(parts) + "\n"
 
 
+_RETRIEVES = (*conformance.GETS, *conformance.MOVES)
+
+
 def _section(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     yield f"\n## {title}\n"
     yield f"| {' | '.join(heads)} |"
@@ -45,6 +48,7 @@ def _services() -> list[tuple[str, str]]:
         (_("Liste de travail (C-FIND)"), conformance.MODALITY_WORKLIST_FIND),
         (_("Recherche (C-FIND), racine patient"), conformance.PATIENT_ROOT_FIND),
         (_("Recherche (C-FIND), racine étude"), conformance.STUDY_ROOT_FIND),
+        *((_("Envoi d'images demandé par une machine (C-GET, C-MOVE)"), uid) for uid in _RETRIEVES),
         (_("Étape réalisée (MPPS : N-CREATE, N-SET)"), conformance.PERFORMED_PROCEDURE_STEP),
         (_("Engagement de stockage (N-ACTION, N-EVENT-REPORT)"), conformance.STORAGE_COMMITMENT),
     ]

@@ -1,6 +1,7 @@
 """The one table from our errors to DIMSE statuses, per service.
 
-Sources: PS3.4 table B.2-1 (storage), C.4.1.1.4 (query), K.4.1.1.4 (worklist), F.7.2.1.3 and F.7.2.2.3 (MPPS);
+Sources: PS3.4 table B.2-1 (storage), C.4.1.1.4 (query), tables C.4-2 and C.4-3
+(retrieve), K.4.1.1.4 (worklist), F.7.2.1.3 and F.7.2.2.3 (MPPS);
 PS3.7 annex C (general statuses).
 """
 
@@ -33,6 +34,9 @@ NOT_AUTHORISED: Final = 0x0124
 UNRECOGNISED_OPERATION: Final = 0x0211
 RESOURCE_LIMITATION: Final = 0x0213
 OUT_OF_RESOURCES: Final = 0xA700
+SUBOPERATIONS_REFUSED: Final = 0xA702
+DESTINATION_UNKNOWN: Final = 0xA801
+SUBOPERATIONS_FAILED: Final = 0xB000
 DATA_SET_MISMATCH: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
 MPPS_NO_LONGER_UPDATED: Final = 0xA710  # an Error ID, beside status 0x0110
@@ -49,6 +53,11 @@ _STORE: Final[tuple[tuple[type[YelenError], int], ...]] = (
 )
 _FIND: Final[tuple[tuple[type[YelenError], int], ...]] = (
     (OutOfResources, OUT_OF_RESOURCES),
+    (NotAllowed, NOT_AUTHORISED),
+    (BadInput, DATA_SET_MISMATCH),
+)
+_RETRIEVE: Final[tuple[tuple[type[YelenError], int], ...]] = (
+    (OutOfResources, SUBOPERATIONS_REFUSED),
     (NotAllowed, NOT_AUTHORISED),
     (BadInput, DATA_SET_MISMATCH),
 )
@@ -82,6 +91,11 @@ def store_failure(error: Exception) -> Reply:
 def find_failure(error: Exception) -> Reply:
     """C-FIND, Query/Retrieve and worklist."""
     return _translate(error, _FIND, CANNOT_UNDERSTAND, CANNOT_UNDERSTAND)
+
+
+def retrieve_failure(error: Exception) -> Reply:
+    """C-MOVE and C-GET."""
+    return _translate(error, _RETRIEVE, CANNOT_UNDERSTAND, CANNOT_UNDERSTAND)
 
 
 def normalized_failure(error: Exception) -> Reply:

@@ -53,6 +53,11 @@ class Device:
     def may_store(self) -> bool:
         return self.role in ("modality", "archive", "workstation")
 
+    @property
+    def may_receive(self) -> bool:
+        """Whether stored images may be sent to it."""
+        return self.role != "film"
+
 
 def ae_key(ae_title: str) -> str:
     """AE titles compare without case and surrounding spaces: machines get both wrong."""

@@ -37,6 +37,7 @@ from core.services.printing import Printing
 from core.services.reconcile import Reconciliation
 from core.services.refusals import note_refusals
 from core.services.reports import Reports
+from core.services.retrieval import Retrieval
 from core.services.scheduling import Scheduling
 from core.services.standing import Standing
 from core.services.startup import Recovery, recover, reindex
@@ -61,6 +62,7 @@ class Services:
     mpps: Mpps
     commitments: Commitments
     studies: Studies
+    retrieval: Retrieval
     reports: Reports
     his: His
     outbox: OutboxService
@@ -132,7 +134,7 @@ def open_services(
     index = open_index(data, clock, config.replica.role)
     secret = load_key(data / "secrets" / "archive.key")
     kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
-    people, devices = People(kit), Devices(kit, ports)
+    people, devices, retrieval = People(kit), Devices(kit, ports), Retrieval(kit, imaging)
     reports, printing = Reports(kit, people), Printing(kit)
     return Services(
         kit=kit,
@@ -146,7 +148,8 @@ def open_services(
         reconciliation=Reconciliation(kit),
         mpps=Mpps(kit),
         commitments=Commitments(kit),
-        studies=Studies(kit, ports, imaging),
+        studies=Studies(kit, ports, imaging, retrieval),
+        retrieval=retrieval,
         reports=reports,
         his=His(kit, devices),
         outbox=OutboxService(kit, devices),

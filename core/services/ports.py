@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
+from core.archive.outgoing import Body
 from core.model.device import Device
+from core.model.outgoing import Outgoing, Tally
 from core.model.received import ReceivedHeader
 from core.model.report import ReportVersion
 from core.model.worklist import ExamLine
@@ -19,10 +20,16 @@ class Echo(Protocol):
     def __call__(self, device: Device) -> float: ...
 
 
-class SendFiles(Protocol):
-    """C-STORE of stored files to a device; how many it took. Raises `Unreachable`."""
+class Bodies(Protocol):
+    """Opens stored objects as they must leave (`core.services.retrieval.Dresser`)."""
 
-    def __call__(self, device: Device, files: list[Path]) -> int: ...
+    def body(self, outgoing: Outgoing, transfer_syntax: str) -> Body: ...
+
+
+class StoreTo(Protocol):
+    """C-STORE of stored objects to a device; the tally says what became of each. Raises `Unreachable`."""
+
+    def __call__(self, device: Device, objects: Sequence[Outgoing], bodies: Bodies, tally: Tally) -> None: ...
 
 
 class ReadHeader(Protocol):
@@ -59,7 +66,7 @@ class Ports:
     """What `install` plugged in. A missing one refuses the act with a sentence."""
 
     echo: Echo | None = None
-    send_files: SendFiles | None = None
+    store: StoreTo | None = None
     read_header: ReadHeader | None = None
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None

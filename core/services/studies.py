@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.errors import NotFound, OutOfResources
+from core.errors import NotAllowed, NotFound, OutOfResources, YelenError
 from core.i18n import _
 from core.imaging.imaging import Imaging
 from core.imaging.picture import Description, RenderedFrame
@@ -15,19 +15,22 @@ from core.index.tables import Instance, Series, Study
 from core.index.writer import Unit
 from core.model.device import Device
 from core.model.finding import Found, Search
+from core.model.outgoing import Tally
 from core.model.people import Actor
-from core.model.study import InstanceLine, SeriesLine, StudyLine
+from core.model.study import InstanceLine, Match, SeriesLine, StudyLine
 from core.services.access import check_exam, check_study, study_row
 from core.services.kit import Kit
 from core.services.ports import Ports
+from core.services.retrieval import Retrieval
 from core.services.study_lines import instance_line, series_line, study_line
 
 
 class Studies:
     """Verbs on archived images."""
 
-    def __init__(self, kit: Kit, ports: Ports, imaging: Imaging | None) -> None:
+    def __init__(self, kit: Kit, ports: Ports, imaging: Imaging | None, retrieval: Retrieval) -> None:
         self._kit = kit
+        self._retrieval = retrieval
         self._ports = ports
         self._imaging = imaging
 
@@ -99,19 +102,23 @@ class Studies:
         return self._worker().describe(self._kit.archive.absolute(row.path))
 
     def send(self, actor: Actor, study_id: int, device: Device) -> int:
-        """C-STORE of a study to another machine; how many objects it took."""
+        """C-STORE of a study to another machine; how many objects it took. One under the overlay stays in the house."""
         study = study_row(actor, study_id)
-        if self._ports.send_files is None:
+        if self._ports.store is None:
             raise OutOfResources(_("L'envoi DICOM n'est pas disponible."))
-        rows = Instance.select(Instance.path).join(Series, on=(Instance.series == Series.id))
-        files = [self._kit.archive.absolute(i.path) for i in rows.where(Series.study == study_id)]
-        taken = self._ports.send_files(device, files)
-
-        def act(unit: Unit) -> None:
-            unit.audit(actor, "send_study", f"study:{study_id}", study.patient_id, to=device.ae_title, sent=taken)
-
-        self._kit.act(actor, "send_study", act)
-        return taken
+        if study.match == str(Match.UNRECONCILED) and device.role != "workstation":
+            raise NotAllowed(_("Identité en cours de vérification : cette étude ne part pas."))
+        objects = self._retrieval.of_study(study_id)
+        tally, why = Tally(len(objects)), ""
+        try:
+            self._ports.store(device, objects, self._retrieval.dresser(), tally)
+        except YelenError as error:
+            why = str(error)
+            raise
+        finally:
+            outcome = "failed" if why else "partial" if tally.failed else "ok"
+            self._retrieval.sent(actor, device.ae_title, objects, tally, outcome, why)
+        return tally.completed + tally.warnings
 
     def _worker(self) -> Imaging:
         if self._imaging is None:

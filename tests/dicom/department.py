@@ -14,6 +14,7 @@ from core.dicom.commitment_report import CommitmentReports
 from core.dicom.door import open_door
 from core.dicom.limits import Limits
 from core.dicom.server import DicomServer
+from core.imaging.imaging import Imaging
 from core.index.opening import Index
 from core.model.birth import UNKNOWN, on_day
 from core.model.device import Device
@@ -84,11 +85,11 @@ class Department:
         return self.orders.place(RECEPTION, draft)
 
 
-def open_department(data: Path, clock: Clock, *settings: str) -> Department:
+def open_department(data: Path, clock: Clock, *settings: str, imaging: Imaging | None = None) -> Department:
     hospital = ["site.hospital=CHU pédiatrique", "site.patient_prefix=CDG", "site.authority=CHUP-CDG"]
     (data / "yelen.toml").write_text(filled_template(hospital), "utf-8")
     config = load(data, ["dicom.port=0", *settings])
-    department = Department(open_services(config, clock=clock))
+    department = Department(open_services(config, clock=clock, imaging=imaging))
     _furnish(department)
     return department
 

@@ -24,6 +24,7 @@ from core.errors import BadConfig, BadInput
 from core.index.tables import CallerAttempt, Instance
 from tests.dicom.dataset import CT, ct
 from tests.dicom.department import Department, open_department
+from tests.dicom.stored import get, keep, keys
 from tests.people.hospital import MORNING
 from tests.skips import needs_dcmtk
 
@@ -109,6 +110,12 @@ def test_an_image_comes_over_tls_as_it_was_sent(door: DicomServer, department: D
     association.release()
     kept = department.kit.archive.absolute(Instance.get().path).read_bytes()
     assert kept[read_file_meta(kept).dataset_offset :] == data_set
+
+
+def test_a_study_is_fetched_over_tls_as_it_was_stored(door: DicomServer, department: Department, papers: Path) -> None:
+    sent = keep(department, "1.2.9.1", pixels=bytes(600_000))
+    fetched = get(door, keys("STUDY", StudyInstanceUID="1.2.3"), tls=machine(papers))
+    assert fetched.objects == {"1.2.9.1": sent}
 
 
 @needs_dcmtk
