@@ -98,10 +98,16 @@ def current(patient_id: int) -> Any | None:
     return row
 
 
-def by_identifier(value: str, authority: str = "") -> Any | None:
-    """The patient who bears a number; without an authority only when one patient bears it."""
+def bearers(value: str, authority: str = "") -> list[Any]:
+    """The patients who bear or bore a number, after merges; without an authority whoever issued it."""
     sql = "SELECT DISTINCT patient_id FROM patient_identifier WHERE value = ?"
     values = (value, authority) if authority else (value,)
-    bearers = database.execute_sql(sql + (" AND authority = ?" if authority else ""), values).fetchall()
-    owners = {row.id: row for (bearer,) in bearers if (row := current(bearer)) is not None}
-    return next(iter(owners.values())) if len(owners) == 1 else None
+    found = database.execute_sql(sql + (" AND authority = ?" if authority else ""), values).fetchall()
+    owners = {row.id: row for (bearer,) in found if (row := current(bearer)) is not None}
+    return list(owners.values())
+
+
+def by_identifier(value: str, authority: str = "") -> Any | None:
+    """The patient who bears a number; without an authority only when one patient bears it."""
+    owners = bearers(value, authority)
+    return owners[0] if len(owners) == 1 else None

@@ -10,6 +10,7 @@ from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.i18n import _
 from core.index.exam_lines import exam_lines
 from core.index.patient_rows import (
+    bearers,
     by_identifier,
     current,
     demographics_of,
@@ -46,9 +47,7 @@ class Patients:
         words = fold(text).split()
         if not words:
             return []
-        rows: dict[int, Any] = {}
-        if number := by_identifier(text.strip()):
-            rows[number.id] = number
+        rows = _by_id(bearers(text.strip()))
         digits = re.sub(r"\D", "", text)
         live = Row.merged_into.is_null()
         if len(digits) >= 4 and not re.search(r"[A-Za-z]{3}", text):
@@ -168,7 +167,7 @@ class Patients:
         self._kit.act(actor, "merge", act)
 
     def unmerge(self, actor: Actor, prior_id: int, reason: str) -> None:
-        """Take a merge back: what it moved returns, whatever came since stays with the survivor."""
+        """Take a merge back: what it moved returns; what came since stays, unless it names the prior patient."""
         if not actor.is_any(Role.IDENTITY_OFFICER, Role.ADMINISTRATOR):
             raise NotAllowed(_("Seule l'identitovigilance peut défaire une fusion."))
 

@@ -12,6 +12,7 @@ from peewee import Expression
 from core.errors import BadInput, NotFound
 from core.i18n import _
 from core.index.exam_lines import count, exam_line, exam_lines
+from core.index.patient_rows import bearers
 from core.index.tables import (
     Event,
     ImagingServiceRequest,
@@ -258,14 +259,20 @@ def _condition(wanted: DayFilter) -> Expression:
         condition &= Step.ward == wanted.ward
     if wanted.status:
         condition &= _status_condition(WorklistStatus(wanted.status))
-    for word in fold(wanted.text).split():
+    return condition & _says(wanted.text) if wanted.text.strip() else condition
+
+
+def _says(text: str) -> Any:
+    """Exams of whoever bears or bore this number, and exams of which every word says something."""
+    every_word: Any = Step.id > 0
+    for word in fold(text).split():
         accession = Step.procedure.in_(
             RequestedProcedure.select(RequestedProcedure.id)
             .join(ImagingServiceRequest, on=(RequestedProcedure.request == ImagingServiceRequest.id))
             .where(ImagingServiceRequest.accession_number.contains(word.replace(" ", "-")))
         )
-        condition &= Patient.name_key.contains(word) | Patient.number.contains(word) | accession
-    return condition
+        every_word &= Patient.name_key.contains(word) | Patient.number.contains(word) | accession
+    return every_word | Patient.id.in_([p.id for p in bearers(text.strip())])
 
 
 _STEP_OF = {
@@ -307,8 +314,10 @@ def _exact_keys(query: WorklistQuery) -> Any:
     condition: Any = Step.id > 0
     if query.modality and not (query.device and query.device.cr_is_dx):
         condition &= Step.modality.in_([m.strip().upper() for m in query.modality.split("\\")])
+    if query.patient_id and not is_pattern(query.patient_id):
+        number = query.patient_id.strip()
+        condition &= (Patient.number == number) | Patient.id.in_([p.id for p in bearers(number)])
     for key, column in (
-        (query.patient_id, Patient.number),
         (query.accession_number, ImagingServiceRequest.accession_number),
         (query.study_instance_uid, RequestedProcedure.study_instance_uid),
         (query.scheduled_step_id, Step.scheduled_step_id),
@@ -369,8 +378,9 @@ def _predicates(kit: Kit, query: WorklistQuery, rooms: dict[str, Any]) -> list[C
     if query.patient_name:
         name = Name.of(query.patient_name)
         made.append(lambda row: name.fits(person_name(row["family_name"], row["given_names"])))
+    if is_pattern(query.patient_id):  # SQL has found who bears or bore a whole number
+        made.append(_text_predicate(query.patient_id.strip(), "patient_number"))
     for key, column in (
-        (query.patient_id, "patient_number"),
         (query.accession_number, "accession_number"),
         (query.requested_procedure_id, "requested_procedure_id"),
         (query.scheduled_step_id, "scheduled_step_id"),

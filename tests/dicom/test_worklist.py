@@ -271,3 +271,17 @@ def test_findscu_reads_our_worklist(department_door: DicomServer, tmp_path: Path
     [answer] = [dcmread(path) for path in answers.iterdir()]
     assert str(answer.PatientName) == "OUÉDRAOGO^Aïssata"
     assert answer.ScheduledProcedureStepSequence[0].ScheduledStationAETitle == "CT1"
+
+
+def test_the_number_of_before_a_merge_finds_the_exam_under_the_number_of_today(
+    department: Department, department_door: DicomServer
+) -> None:
+    patients = department.patients
+    [aissata] = patients.search(RECEPTION, "ouedraogo")
+    prior = patients.register_unknown(RECEPTION, "F")
+    patients.merge(RECEPTION, aissata.id, prior.id, "même enfant")
+    query = keys()
+    query.PatientID = prior.number  # the wristband of the emergency
+    assert [item.PatientID for item in ask(department_door, query)] == [aissata.number]
+    query.PatientID = "CDG9999999"
+    assert ask(department_door, query) == []

@@ -11,6 +11,7 @@ from core.index.tables import ImagingServiceRequest, RequestedProcedure, Step, S
 from core.model.his import AdtFeed, AdtKind, HisMessage, OrderAct, OrderedStep, OrderFeed, PatientFeed
 from core.model.identifiers import Identifier
 from core.model.patient import Demographics, Patient
+from core.model.query import DayFilter
 from core.model.step import Flag
 from core.model.study import Match
 from core.services import Services
@@ -130,3 +131,23 @@ def test_the_visit_returns_and_later_ones_stay(tmp_path: Path) -> None:
         assert {v.patient_id for v in Visit.select()} == {survivor.id}
         services.patients.unmerge(IDENTITY, prior.id, "deux enfants")
         assert {v.number: v.patient_id for v in Visit.select()} == {"V1": prior.id, "V2": survivor.id}
+
+
+def test_reception_finds_the_child_and_the_day_by_the_number_of_before_the_merge(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        unknown = services.patients.register_unknown(RECEPTION, "F")
+        survivor = child(services)
+        ordered(services, survivor.number, "D1")
+        merged(services, survivor, unknown)
+        for text in (unknown.number, survivor.number):
+            assert [p.id for p in services.patients.search(RECEPTION, text)] == [survivor.id]
+            page = services.scheduling.day_page(RECEPTION, DayFilter(services.today(), text=text))
+            assert [line.patient_number for line in page.lines] == [survivor.number]
+
+
+def test_a_number_that_two_hospitals_gave_finds_both_children(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        ours = child(services)
+        services.ingest.store(arrival("1.1", patient_id=ours.number, name="ZONGO^Issa", IssuerOfPatientID="CHU-YO"))
+        found = services.patients.search(RECEPTION, ours.number)
+        assert sorted(p.demographics.family_name for p in found) == ["OUEDRAOGO", "ZONGO"]
