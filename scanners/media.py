@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.archive.part10 import FileMeta, read_file_meta
+from core.archive.part10 import META_CAP, FileMeta, read_file_meta
 from core.errors import BadMessage, OutOfResources, YelenError
 from core.i18n import _, plural
 from core.index.writer import Unit
@@ -159,16 +159,26 @@ class MediaImport:
             report.studies.add(outcome.study_id)
 
     def _refuse(self, name: str, content: bytes, fault: BadMessage, report: ImportReport) -> None:
-        """Bytes that are DICOM and cannot be read are kept aside, so that nothing on the disc is lost."""
-        reason = _reason_of(fault)
-        arrival = Arrival(SENDER, "", hashlib.sha256(content).hexdigest()[:40], "", content, None, reason, str(fault))
+        """Bytes that are DICOM and cannot be read are kept aside, so that nothing on the disc is lost.
+
+        The data set in its own syntax where the file says which, else the whole file.
+        """
+        try:
+            meta = read_file_meta(content[:META_CAP])
+        except BadMessage:
+            meta = FileMeta("", "", "", "", 0)
+        instance = meta.sop_instance_uid or hashlib.sha256(content).hexdigest()[:40]
+        dataset = memoryview(content)[meta.dataset_offset :]
+        arrival = Arrival(
+            SENDER, meta.sop_class_uid, instance, meta.transfer_syntax, dataset, None, _reason_of(fault), str(fault)
+        )
         self._services.ingest.store(arrival)
         report.quarantined.append((name, str(fault)))
 
     def _arrival(self, content: bytes) -> Arrival | None:
         """The object in a file; None for a media directory. Raises `BadMessage`."""
         try:
-            meta = read_file_meta(content[: 64 * 1024])
+            meta = read_file_meta(content[:META_CAP])
         except BadMessage as fault:
             return self._without_meta(content, fault)
         if meta.sop_class_uid == MEDIA_DIRECTORY:
@@ -182,6 +192,7 @@ class MediaImport:
             meta.transfer_syntax,
             dataset,
             header,
+            None if header.sop_class_uid else Reason.NOT_AN_INSTANCE,
         )
 
     def _header(self, dataset: memoryview, meta: FileMeta) -> ReceivedHeader:

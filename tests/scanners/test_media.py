@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
 
-from core.archive.part10 import read_file_meta
+from core.archive.part10 import file_meta, read_file_meta
 from core.index.tables import Audit, Instance, Quarantine, Study
 from core.services import Ports, Services
 from scanners.media import DEFLATED, ImportReport, MediaImport
@@ -85,6 +85,32 @@ def test_a_truncated_image_is_kept_aside_and_the_next_one_served(tmp_path: Path)
         assert report.archived == 2
         assert len(report.quarantined) == 1
         assert Quarantine.get().size > 0
+
+
+def test_what_cannot_be_read_keeps_its_own_syntax_and_bytes(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    burn(disc / "a", "1.2.3.1", StudyInstanceUID="")
+    content = (disc / "a").read_bytes()
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        run(services, disc)
+        row = Quarantine.get()
+        assert (row.reason, row.sop_instance_uid, row.transfer_syntax) == ("missing-uid", "1.2.3.1", EXPLICIT)
+        kept = services.kit.archive.absolute(row.path).read_bytes()
+        meta = read_file_meta(kept)
+        assert (meta.sop_class_uid, meta.transfer_syntax) == (CT_IMAGE, EXPLICIT)
+        assert kept[meta.dataset_offset :] == content[read_file_meta(content).dataset_offset :]
+
+
+@pytest.mark.parametrize("said_by_the_file", [True, False])
+def test_an_object_without_a_class_is_kept_aside_as_no_image(tmp_path: Path, said_by_the_file: bool) -> None:
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    ds = dataset("1.2.3.1")
+    del ds.SOPClassUID
+    (disc / "a.dcm").write_bytes(file_meta(CT_IMAGE if said_by_the_file else "", "1.2.3.1", EXPLICIT, "") + encoded(ds))
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        assert [name for name, _why in run(services, disc).quarantined] == ["a.dcm"]
+        assert Quarantine.get().reason == "not-an-instance"
 
 
 @pytest.mark.parametrize("left", [20, 100, 131, 140, 150, 250, 330, 400, 600])
