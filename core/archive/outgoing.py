@@ -1,4 +1,4 @@
-"""The data set of a stored file as it leaves: some bytes of our own, then the rest of the file, never read into memory.
+"""The data set of a stored file as it leaves: some bytes of our own, then the rest of the file.
 
 Most files leave as they lie. One whose identity or accession number has changed since gets a new header.
 """
@@ -45,10 +45,6 @@ class Body:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-
-    def whole(self) -> bytes:
-        """Everything in memory, for what is small."""
-        return self.head + os.pread(self.descriptor, self.length, self.offset)
 
 
 class Wardrobe:

@@ -12,7 +12,7 @@ from core.archive.outgoing import Body
 from core.dicom import dimse, upper_layer
 from core.dicom.dimse import Command, Reply
 from core.dicom.negotiation import Agreement, Context
-from core.dicom.sending import send_object, store_command
+from core.dicom.sending import Shipment, store_command
 from core.dicom.suboperations import Cancelled, RequestorGone
 from core.dicom.upper_layer import BadPdu, CommandReceived, Event
 from core.dicom.wire import PeerGone, Wire
@@ -43,6 +43,7 @@ class Requestor:
         self._talk = talk
         self._cancelled = False
         self._message_id = 0
+        self._shipment = Shipment()
         roles = agreement.acceptance.roles
         self._contexts: dict[str, list[Context]] = {}
         for context in agreement.contexts.values():
@@ -53,14 +54,18 @@ class Requestor:
     def contexts(self, sop_class: str) -> Sequence[Context]:
         return self._contexts.get(sop_class, ())
 
-    def begin(self, context: Context, outgoing: Outgoing, body: Body) -> None:
+    def load(self, context: Context, outgoing: Outgoing, body: Body) -> None:
+        number = self._message_id % 0xFFFF + 1
+        command = store_command(number, outgoing.sop_class_uid, outgoing.sop_instance_uid, self._command.priority)
+        self._shipment.load(context.context_id, command, body, self._agreement.peer_max_pdu)
+
+    def send(self) -> None:
         self._message_id = self._message_id % 0xFFFF + 1
-        command = store_command(
-            self._message_id, outgoing.sop_class_uid, outgoing.sop_instance_uid, self._command.priority
-        )
-        send_object(
-            self._talk.wire, context.context_id, command, body, self._agreement.peer_max_pdu, self._talk.blocked
-        )
+        self._shipment.send(self._talk.wire, self._talk.blocked)
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self._shipment.unload()
 
     def finish(self) -> int:
         while True:

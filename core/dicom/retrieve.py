@@ -168,6 +168,7 @@ class RetrieveDoor:
             why = type(error).__name__
             raise
         finally:
+            requestor.close()
             if objects:
                 actor = Actor.system("dicom", f"dicom {request.caller.ae_title}@{request.caller.address}")
                 self._retrieval.sent(actor, to, objects, tally, _outcome(tally, why), why)

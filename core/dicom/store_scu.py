@@ -1,4 +1,4 @@
-"""An association that we ask for, to store objects in another machine: our own framing, files go from disk to socket.
+"""An association that we ask for, to store objects in another machine: our own framing, one send for an object.
 
 pynetdicom's sender reaches a tenth of what a loopback socket takes. Time limits are read through the clock; a waiting
 thread calls `watch` at each tick, which may stop everything. Source: PS3.8 section 9, PS3.4 annex B.
@@ -20,7 +20,7 @@ from core.dicom import associate, dimse, upper_layer
 from core.dicom.associate import Accepted, BadAssociate, Proposed
 from core.dicom.dimse import BadCommand
 from core.dicom.negotiation import Context
-from core.dicom.sending import send_object, store_command
+from core.dicom.sending import Shipment, store_command
 from core.dicom.upper_layer import NEED_DATA, BadPdu, CommandReceived, Inbound
 from core.dicom.wire import FileShort, PeerGone, TimeLimit, Wire, prepare
 from core.errors import Unreachable
@@ -72,6 +72,7 @@ class StoreAssociation:
         self._max_pdu = 0
         self._message_id = 0
         self._wire: Wire | None = None
+        self._shipment = Shipment()
         self._stream = Inbound((), OUR_PDU, _COMMAND_SIZE)
 
     def open(self, contexts: Sequence[Proposed]) -> None:
@@ -103,14 +104,16 @@ class StoreAssociation:
     def contexts(self, sop_class: str) -> Sequence[Context]:
         return self._contexts.get(sop_class, ())
 
-    def begin(self, context: Context, outgoing: Outgoing, body: Body) -> None:
+    def load(self, context: Context, outgoing: Outgoing, body: Body) -> None:
+        number = self._message_id % 0xFFFF + 1
+        command = store_command(number, outgoing.sop_class_uid, outgoing.sop_instance_uid, 0, self._originator)
+        self._shipment.load(context.context_id, command, body, self._max_pdu)
+
+    def send(self) -> None:
         assert self._wire is not None
         self._message_id = self._message_id % 0xFFFF + 1
-        command = store_command(
-            self._message_id, outgoing.sop_class_uid, outgoing.sop_instance_uid, 0, self._originator
-        )
         self._await(self._patience.take)
-        sent = 0
+        sent = self._wire.sent
 
         def blocked() -> None:
             nonlocal sent
@@ -120,7 +123,7 @@ class StoreAssociation:
             self._waiting()
 
         with self._faults_of_the_machine():
-            send_object(self._wire, context.context_id, command, body, self._max_pdu, blocked)
+            self._shipment.send(self._wire, blocked)
 
     def finish(self) -> int:
         assert self._wire is not None
@@ -166,6 +169,7 @@ class StoreAssociation:
         self.close()
 
     def close(self) -> None:
+        self._shipment.unload()
         if self._wire is not None:
             self._wire.socket.close()
             self._wire = None

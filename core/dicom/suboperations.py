@@ -1,6 +1,6 @@
 """C-STORE sub-operations, one after the other, on whatever association they go: one failure never stops the others.
 
-While a peer swallows an object the next one is opened. Source: PS3.4 C.4.2.2 and C.4.3.2 (C-MOVE and C-GET SCP).
+While a peer swallows an object the next one is laid out. Source: PS3.4 C.4.2.2 and C.4.3.2 (C-MOVE and C-GET SCP).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from core.archive.outgoing import Body
 from core.dicom.conformance import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.negotiation import Context
+from core.dicom.wire import FileShort
 from core.errors import YelenError
 from core.model.outgoing import Outgoing, Tally
 
@@ -39,8 +40,11 @@ class Channel(Protocol):
     def contexts(self, sop_class: str) -> Sequence[Context]:
         """The accepted contexts over which objects of this class may go."""
 
-    def begin(self, context: Context, outgoing: Outgoing, body: Body) -> None:
-        """Send the request."""
+    def load(self, context: Context, outgoing: Outgoing, body: Body) -> None:
+        """Lay out the next request; the body is the channel's from now on. Raises `FileShort`."""
+
+    def send(self) -> None:
+        """Send what was loaded."""
 
     def finish(self) -> int:
         """The status of the answer."""
@@ -65,28 +69,14 @@ def carry_out(
     objects: Sequence[Outgoing], channel: Channel, bodies: Bodies, tally: Tally, watch: Callable[[], None]
 ) -> None:
     """Send every object; the tally says what became of each. watch: called before each one, may raise `Stop`."""
-    ready: tuple[Context, Body] | None = None
-    try:
-        for place, outgoing in enumerate(objects):
-            watch()
-            if place == 0:
-                ready = _prepared(outgoing, channel, bodies)
-            current, ready = ready, None
-            status: int | None = None
-            if current is not None:
-                context, body = current
-                try:
-                    channel.begin(context, outgoing, body)
-                finally:
-                    body.close()
-            if place + 1 < len(objects):
-                ready = _prepared(objects[place + 1], channel, bodies)
-            if current is not None:
-                status = channel.finish()
-            _count(tally, outgoing, status)
-    finally:
-        if ready is not None:
-            ready[1].close()
+    loaded = _loaded(objects[0], channel, bodies) if objects else False
+    for place, outgoing in enumerate(objects):
+        watch()
+        sent = loaded
+        if sent:
+            channel.send()
+        loaded = place + 1 < len(objects) and _loaded(objects[place + 1], channel, bodies)
+        _count(tally, outgoing, channel.finish() if sent else None)
 
 
 def _count(tally: Tally, outgoing: Outgoing, status: int | None) -> None:
@@ -99,17 +89,17 @@ def _count(tally: Tally, outgoing: Outgoing, status: int | None) -> None:
         tally.failed.append(outgoing.sop_instance_uid)
 
 
-def _prepared(outgoing: Outgoing, channel: Channel, bodies: Bodies) -> tuple[Context, Body] | None:
-    """The context and the open data set; None when this object cannot go, which is said in the log."""
+def _loaded(outgoing: Outgoing, channel: Channel, bodies: Bodies) -> bool:
+    """Whether this object is laid out to be sent; why not is said in the log."""
     context = choose(outgoing, channel.contexts(outgoing.sop_class_uid))
     if context is None:
         _log.warning("%s: no context accepted for class %s", outgoing.sop_instance_uid, outgoing.sop_class_uid)
-        return None
+        return False
     try:
-        return context, bodies.body(outgoing, context.transfer_syntax)
-    except (YelenError, OSError) as error:
+        channel.load(context, outgoing, bodies.body(outgoing, context.transfer_syntax))
+        return True
+    except (YelenError, OSError, FileShort) as error:
         _log.warning("%s is not sent: %s (%s)", outgoing.sop_instance_uid, error, getattr(error, "reason", ""))
-        return None
     except Exception:
         _log.exception("%s is not sent", outgoing.sop_instance_uid)
-        return None
+    return False

@@ -7,14 +7,12 @@ waits for our acknowledgement (40 ms per image without it).
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import struct
 from collections.abc import Callable
 
 from core.dicom.secure import SecureSocket
 
-_PIECE = 256 * 1024
 _MORE = getattr(socket, "MSG_MORE", 0)
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -80,7 +78,7 @@ class Wire:
             raise PeerGone("closed by the peer")
         return count
 
-    def send(self, data: bytes, blocked: Callable[[], None], more: bool = False) -> None:
+    def send(self, data: bytes | memoryview, blocked: Callable[[], None], more: bool = False) -> None:
         """All of `data`. `blocked` is called at each tick in which the peer takes nothing, and may raise.
 
         more: the rest of the message follows at once, so the kernel may wait for it.
@@ -97,35 +95,6 @@ class Wire:
                 raise PeerGone(str(error)) from error
             self.sent += sent
             view = view[sent:]
-
-    def send_file(self, descriptor: int, offset: int, count: int, blocked: Callable[[], None]) -> None:
-        """`count` bytes of a file, from the page cache to the socket. Raises `FileShort` when it ends before."""
-        if isinstance(self.socket, SecureSocket):  # the kernel would send it in clear
-            self._send_read(descriptor, offset, count, blocked)
-            return
-        out = self.socket.fileno()
-        while count:
-            try:
-                sent = os.sendfile(out, descriptor, offset, count)
-            except BlockingIOError:
-                blocked()
-                continue
-            except OSError as error:
-                raise PeerGone(str(error)) from error
-            if not sent:
-                raise FileShort
-            self.sent += sent
-            offset += sent
-            count -= sent
-
-    def _send_read(self, descriptor: int, offset: int, count: int, blocked: Callable[[], None]) -> None:
-        while count:
-            piece = os.pread(descriptor, min(count, _PIECE), offset)
-            if not piece:
-                raise FileShort
-            self.send(piece, blocked)
-            offset += len(piece)
-            count -= len(piece)
 
     def try_send(self, data: bytes) -> None:
         """A last word (abort, rejection): sent if it fits, never waited for."""
