@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from peewee import Expression
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, NotAllowed, NotFound
 from core.i18n import _
 from core.index.exam_lines import count, exam_line, exam_lines
 from core.index.patient_rows import bearers
@@ -128,10 +128,14 @@ class Scheduling:
         return self.line(actor, step_id)
 
     def undo_arrival(self, actor: Actor, step_id: int, reason: str) -> ExamLine:
-        """It was another child (T5)."""
+        """It was another child (T5). After two hours only the lead technologist may say so."""
 
         def act(unit: Unit) -> None:
-            advance(unit, actor, step_row(step_id), StepEvent.ARRIVAL_UNDONE, reason=reason, arrived_at=None)
+            row = step_row(step_id)
+            late = row.arrived_at is not None and unit.now - row.arrived_at > UNDO_ARRIVAL
+            if late and not actor.is_any(Role.LEAD_TECHNOLOGIST):
+                raise NotAllowed(_("Après 2 heures, seul le cadre annule une arrivée."))
+            advance(unit, actor, row, StepEvent.ARRIVAL_UNDONE, reason=reason, arrived_at=None)
 
         self._kit.act(actor, "undo_arrival", act)
         return self.line(actor, step_id)
@@ -431,9 +435,3 @@ def _hms(text: str, end: bool = False) -> time:
         return time(int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
     except ValueError:
         return time.max if end else time.min
-
-
-def day_bounds(kit: Kit, day: date) -> tuple[datetime, datetime]:
-    """The first and last moment of a day at the site, UTC."""
-    start = datetime.combine(day, time.min, kit.config.site.timezone)
-    return start, start + timedelta(days=1)

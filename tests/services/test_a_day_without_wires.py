@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from core.errors import NotAllowed
 from core.model.birth import parse
 from core.model.order import OrderDraft, Urgency
 from core.model.patient import Demographics
+from core.model.people import Actor, Role
 from core.model.query import DayFilter, WorklistQuery
 from core.model.report import ReportText
 from core.model.worklist import WorklistStatus
@@ -90,3 +94,17 @@ def test_the_day_list_is_found_by_any_word_of_the_name(tmp_path: Path) -> None:
         assert services.scheduling.day_page(RECEPTION, DayFilter(today, text="zongo")).total == 0
         assert services.patients.search(RECEPTION, "wedraogo")[0].name == "OUÉDRAOGO Aïcha"
         assert services.patients.search(RECEPTION, "70123456")[0].name == "OUÉDRAOGO Aïcha"
+
+
+def test_an_arrival_is_undone_by_reception_for_two_hours_and_then_by_the_lead_technologist(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        step = ordered(services)
+        services.scheduling.arrive(RECEPTION, step)
+        services.clock.advance(2 * 3600)  # type: ignore[attr-defined]
+        assert services.scheduling.undo_arrival(RECEPTION, step, "autre enfant").status is WorklistStatus.SCHEDULED
+        services.scheduling.arrive(RECEPTION, step)
+        services.clock.advance(2 * 3600 + 1)  # type: ignore[attr-defined]
+        with pytest.raises(NotAllowed):
+            services.scheduling.undo_arrival(RECEPTION, step, "autre enfant")
+        lead = Actor("cadre1", frozenset({Role.LEAD_TECHNOLOGIST}))
+        assert services.scheduling.undo_arrival(lead, step, "autre enfant").status is WorklistStatus.SCHEDULED
