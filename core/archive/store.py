@@ -86,10 +86,6 @@ class Archive:
                     size += len(piece)
         return StoredFile(key, path, size, digest.hexdigest())
 
-    def keep_aside(self, buffers: list[Buffer]) -> StoredFile:
-        """Quarantine: durable, outside the archive."""
-        return self.store("quarantine", buffers)
-
     def keep_paper(self, document: bytes, suffix: str) -> StoredFile:
         """A document waiting for its printer. Raises `OutOfResources`."""
         with _refused_in_words():

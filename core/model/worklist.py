@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from core.i18n import _
-from core.model.birth import UNKNOWN, Birth, age_at
+from core.model.birth import Birth, age_at
 from core.model.names import display_name
 from core.model.step import DeliveryStatus, ExamState, Flag, ReportStatus, StepStatus
 
@@ -188,6 +188,3 @@ class ExamLine:
     def age_long(self, today: date) -> str:
         age = age_at(self.birth, self.exam_day or today)
         return age.long() if age else _("âge inconnu")
-
-
-NO_BIRTH = UNKNOWN

@@ -80,9 +80,6 @@ class People:
         refusal.noted = True  # counted, and so written down
         raise refusal
 
-    def check_pin(self, actor: Actor, pin: str) -> None:
-        self.confirm(actor, pin)
-
     def _fault(self, actor: Actor) -> int:
         """How many wrong secrets by now; counted in the writer, so that tries made together count one by one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.errors import NotAllowed, NotFound, OutOfResources, YelenError
+from core.errors import NotAllowed, OutOfResources, YelenError
 from core.i18n import _
 from core.imaging.imaging import Imaging
 from core.imaging.picture import Description, RenderedFrame
@@ -42,16 +42,6 @@ class Studies:
         """The studies of an exam."""
         check_exam(actor, step_id)
         return [study_line(s) for s in Study.select().where(Study.step == step_id).order_by(Study.id)]
-
-    def of_patient(self, actor: Actor, patient_id: int) -> list[StudyLine]:
-        """Every study of a patient that this actor may see, newest first."""
-        found = []
-        for row in Study.select().where(Study.patient == patient_id).order_by(Study.study_date.desc(), Study.id.desc()):
-            try:
-                found.append(study_line(check_study(actor, row)))
-            except NotFound:
-                continue
-        return found
 
     def get(self, actor: Actor, study_id: int) -> StudyLine:
         return study_line(study_row(actor, study_id))

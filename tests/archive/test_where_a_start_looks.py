@@ -42,7 +42,7 @@ def test_a_second_study_of_the_same_day_costs_no_note(tmp_path: Path, clock: Set
 def test_a_start_looks_at_every_study_of_a_noted_day(tmp_path: Path, clock: SetClock) -> None:
     archive = archive_of(tmp_path, clock)
     folders = {keep(archive, "1.2.1", TODAY), keep(archive, "1.2.2", TODAY), keep(archive, "1.2.3", LONG_AGO)}
-    archive.keep_aside([b"bytes"])
+    archive.store("quarantine", [b"bytes"])
     assert set(archive_of(tmp_path, clock).touched()) == folders | {"quarantine"}
 
 

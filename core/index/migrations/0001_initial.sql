@@ -166,7 +166,6 @@ CREATE TABLE "report_version" (
   "critical" INTEGER NOT NULL,
   "signer_view" TEXT NOT NULL,
   "reason" TEXT NOT NULL,
-  "printed_identity" TEXT NOT NULL,
   "newest_image" INTEGER NOT NULL,
   FOREIGN KEY ("step_id") REFERENCES "step" ("id")
 );

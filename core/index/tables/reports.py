@@ -28,7 +28,6 @@ class ReportVersion(Table):
     critical = BooleanField(default=False)
     signer_view = TextField(default="")
     reason = TextField(default="")
-    printed_identity = TextField(default="")
     newest_image = IntegerField(default=0)  # id of the newest image of the archive that these words may know
 
     class Meta:
