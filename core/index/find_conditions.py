@@ -20,6 +20,7 @@ from core.model.names import SEVERAL_GROUPS, fold
 LAST: Final = "\U0010ffff"
 SEVERAL: Final = (SEVERAL_GROUPS, SEVERAL_GROUPS[:-1] + "!")  # the range of names of several component groups
 _FEW: Final = 4_000
+_STARS_FOR_GLOB: Final = 2
 _ONE: Final = "IN (SELECT value FROM json_each(?))"
 
 
@@ -117,7 +118,9 @@ def _on(column: str, key: Key) -> Condition | None:
     if isinstance(key, OneOf):
         return Condition(f"{column} {_ONE}", (_list(key),))
     if isinstance(key, Like) and (prefix := prefix_of(key.pattern)):
-        return Condition(f"{column} BETWEEN ? AND ?", (prefix, prefix + LAST))
+        more = _of_pattern(column, key)
+        sql = " AND ".join([f"{column} BETWEEN ? AND ?", *(one.sql.replace("{plus}", "+") for one in more)])
+        return Condition(f"({sql})", (prefix, prefix + LAST, *values(more)))
     return None
 
 
@@ -129,8 +132,9 @@ def _condition(name: str, key: Key) -> list[Condition]:
     """Conditions on one column, [] when only the key itself can tell."""
     column = EXPRESSIONS[name]
     if name == "patient_name" and isinstance(key, Name):
-        in_groups = "s.name_key >= ? AND s.name_key < ?"
-        return [Condition(f"(instr(s.name_key, ?) > 0 OR {in_groups})", (p, *SEVERAL)) for p in name_pieces(key)]
+        return _of_name("s.name_key", key)
+    if name == "referring_physician_name" and isinstance(key, Name):
+        return _of_name("s.referring_key", key)
     if name == "modalities_in_study":
         return _of_modalities(key)
     if name not in STORED:
@@ -141,7 +145,7 @@ def _condition(name: str, key: Key) -> list[Condition]:
     if isinstance(key, OneOf) and name != "image_type":
         return [Condition(f"{{plus}}{column} {_ONE}", (_list(key),))]
     if isinstance(key, Like):
-        return [Condition(f"instr({column}, ?) > 0", (piece,)) for piece in literals(key.pattern)]
+        return _of_pattern(column, key) if name != "image_type" else _of_pieces(column, key)
     if isinstance(key, Number):
         return [Condition(f"{{plus}}{column} = ?", (key.value,))]
     return []
@@ -152,9 +156,24 @@ def _of_modalities(key: Key) -> list[Condition]:
         wanted = sorted(key.values)
         either = " OR ".join("instr(s.modalities, ?) > 0" for _ in wanted)
         return [Condition(f"({either})", tuple(json.dumps(modality, ensure_ascii=False) for modality in wanted))]
-    if isinstance(key, Like):
-        return [Condition("instr(s.modalities, ?) > 0", (piece,)) for piece in literals(key.pattern)]
-    return []
+    return _of_pieces("s.modalities", key) if isinstance(key, Like) else []
+
+
+def _of_pattern(column: str, key: Like) -> list[Condition]:
+    """GLOB says exactly what we say, but each further `*` multiplies its steps: many of them are not for it."""
+    if key.pattern.count("*") > _STARS_FOR_GLOB:
+        return _of_pieces(column, key)
+    return [Condition(f"{{plus}}{column} GLOB ?", (key.pattern.replace("[", "[[]"),))]
+
+
+def _of_pieces(column: str, key: Like) -> list[Condition]:
+    return [Condition(f"instr({column}, ?) > 0", (piece,)) for piece in literals(key.pattern)]
+
+
+def _of_name(column: str, key: Name) -> list[Condition]:
+    """What the folded key holds, or a name of several component groups."""
+    in_groups = f"{column} >= ? AND {column} < ?"
+    return [Condition(f"(instr({column}, ?) > 0 OR {in_groups})", (p, *SEVERAL)) for p in name_pieces(key)]
 
 
 def latin(name: Name) -> str:

@@ -157,6 +157,7 @@ def _new_study(
         study_time=header.study_time,
         description=header.study_description,
         referring_physician=header.referring_physician,
+        referring_key=search_key(header.referring_physician),
         institution=header.institution,
         modalities=(header.modality,) if header.modality else (),
         number=header.patient_id,

@@ -94,6 +94,16 @@ def open_department(data: Path, clock: Clock, *settings: str, imaging: Imaging |
     return department
 
 
+def department_of(data: Path) -> Department:
+    """A department around an index that is there already, which a machine called BENCH may ask anything."""
+    from core.clock import SystemClock
+
+    (data / "spool").mkdir(exist_ok=True)
+    department = open_department(data, SystemClock())
+    department.machine("BENCH", role="workstation", charset="ISO_IR 192", all_rooms=True)
+    return department
+
+
 def _furnish(department: Department) -> None:
     department.orders.save_room(RECEPTION, Room("SCAN", "Scanner", "CT", ("CT1",)))
     department.orders.save_room(RECEPTION, Room("ECHO", "Échographie", "US", ("US1", "US2")))

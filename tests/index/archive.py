@@ -72,6 +72,7 @@ def _study(
 ) -> list[Image]:
     patient = choose.choice(patients[: len(patients) * 3 // 4]) if choose.random() < 0.8 else None
     name = f"{patient.family_name}^{patient.given_names}".rstrip("^") if patient else choose.choice(WHOLE)
+    physician = choose.choice(("ZONGO^Paul", "Sawadogo^Éric", ""))
     sent = f"CDG{choose.randrange(20):04}"
     modalities = sorted(set(choose.choices(MODALITIES, k=choose.choice((1, 1, 2)))))
     columns: dict[str, Any] = {
@@ -86,7 +87,8 @@ def _study(
         "study_date": choose.choice(("", *(f"2026{month:02}{day:02}" for month in (1, 2) for day in (1, 15, 28)))),
         "study_time": choose.choice(("", "08", "0830", "083000.5", "170000")),
         "description": choose.choice(("TDM CRANE", "TDM CRÂNE", "ECHO [ABDO] 100%", "")),
-        "referring_physician": choose.choice(("ZONGO^Paul", "Sawadogo^Éric", "")),
+        "referring_physician": physician,
+        "referring_key": search_key(physician),
         "institution": choose.choice(("CHU", "CMA")),
         "modalities": tuple(modalities),
         "number": patient.number if patient else sent,

@@ -319,6 +319,7 @@ CREATE TABLE "study" (
   "study_time" TEXT NOT NULL,
   "description" TEXT NOT NULL,
   "referring_physician" TEXT NOT NULL,
+  "referring_key" TEXT NOT NULL,
   "institution" TEXT NOT NULL,
   "modalities" TEXT NOT NULL,
   "number" TEXT NOT NULL,

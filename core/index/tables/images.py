@@ -38,6 +38,7 @@ class Study(Table):
     study_time = TextField(default="")
     description = TextField(default="")
     referring_physician = TextField(default="")
+    referring_key = TextField(default="")  # folded
     institution = TextField(default="")
     modalities = ListField(default=())
     number = TextField(default="", index=True)  # current patient number, else as sent
