@@ -16,14 +16,39 @@ from core.dicom.answers import Answer, Column, Nested, code_item, nothing
 from core.dicom.charset import Encoder
 from core.dicom.dataset import Item
 from core.dicom.dimse import Reply
+from core.dicom.find_keys import read_key
 from core.dicom.handlers import Request
 from core.dicom.key_ranges import combine, date_range, time_range
 from core.dicom.status import OUT_OF_RESOURCES, PENDING, SUCCESS
+from core.model.finding import Kind
+from core.model.matching import Key
 from core.model.order import WorklistEntry
 from core.model.query import WorklistQuery
 
 STEP_SEQUENCE: Final = 0x00400100
 SCHEME: Final = "99YELEN"  # the site's own catalogue of exams
+LIMIT: Final = 5000  # items; a machine's row may say more
+
+# Optional keys, matched on what is answered. Never the status: a machine that asks for SCHEDULED wants those who have
+# arrived too. Never what nobody here knows, such as the performing physician.
+OPTIONAL: Final[dict[int, tuple[str, Kind]]] = {
+    0x00080090: ("prescriber", Kind.NAME),
+    0x00100021: ("issuer", Kind.TEXT),
+    0x00100030: ("birth_date", Kind.DATE),
+    0x00100040: ("sex", Kind.TEXT),
+    0x00321032: ("prescriber", Kind.NAME),
+    0x00321060: ("exam_label", Kind.TEXT),
+    0x00380010: ("visit_number", Kind.TEXT),
+    0x00380300: ("ward", Kind.TEXT),
+    0x00401003: ("priority", Kind.TEXT),
+    0x00402016: ("placer_number", Kind.TEXT),
+    0x00402017: ("filler_number", Kind.TEXT),
+}
+OPTIONAL_OF_STEP: Final[dict[int, tuple[str, Kind]]] = {
+    0x00400007: ("exam_label", Kind.TEXT),
+    0x00400010: ("room", Kind.TEXT),
+    0x00400011: ("room", Kind.TEXT),
+}
 
 
 class Scheduling(Protocol):
@@ -149,7 +174,17 @@ def read_query(keys: Item, request: Request, zone: ZoneInfo) -> WorklistQuery:
         requested_procedure_id=_key(keys, 0x00401001),
         scheduled_step_id=_key(step, 0x00400009),
         study_instance_uid=_key(keys, 0x0020000D),
+        others=tuple(_others(keys, step)),
+        limit=max(LIMIT, request.caller.device.find_limit) if request.caller.device else LIMIT,
     )
+
+
+def _others(keys: Item, step: Item) -> Iterator[tuple[str, str, Key]]:
+    for holder, table in ((keys, OPTIONAL), (step, OPTIONAL_OF_STEP)):
+        for tag, (attribute, kind) in table.items():
+            text = holder.text(tag)
+            if (key := read_key(kind, text)) is not None:
+                yield attribute, text, key
 
 
 def _key(keys: Item, tag: int) -> str:

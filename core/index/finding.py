@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from core.index.find_columns import EXPRESSIONS, FROM
-from core.index.find_conditions import LAST, SEVERAL, latin, name_pieces, narrow, values, where
+from core.index.find_conditions import LAST, SEVERAL, Condition, latin, name_pieces, narrow, values, where
 from core.index.tables import database
 from core.model.finding import SELECTIVE_LETTERS, UNIQUE_KEYS, Found, Level, Search, beginning, few_days
 from core.model.matching import Days, Key, Like, Name, OneOf
@@ -21,6 +21,7 @@ from core.model.names import fold
 PAGE: Final = {Level.PATIENT: 512, Level.STUDY: 512, Level.SERIES: 64, Level.IMAGE: 4}  # studies read at once
 _FIRST_PAGE: Final = 16  # a short answer costs little
 _NEAR_DAYS: Final = 7
+RECENT: Final = 20_000  # studies
 _OWN: Final = "s.patient_id, s.accession_number, s.name, s.birth_date, s.sex"
 _WITHIN: Final = {Level.SERIES: ", r.number, r.id", Level.IMAGE: ", r.number, r.id, i.number, i.id"}
 
@@ -99,13 +100,22 @@ class _Reading:
         elif isinstance(name, Name) and name.sounds:
             yield _sounding(name)
         elif isinstance(name, Name) and _name_leads(name, days):
-            yield _newest_first(_named(name, days if isinstance(days, Days) else None))
+            yield from self._by_name(name, days if isinstance(days, Days) else None)
         else:
             yield from self._by_date()
 
-    def _by_date(self) -> Iterator[list[int]]:
+    def _by_name(self, name: Name, days: Days | None) -> Iterator[list[int]]:
+        """From the index of names. All of it is read for `*AWA*`: what is recent may be enough, and comes first."""
+        recent = "" if beginning(latin(name)) else _recent()
+        if recent:
+            yield from self._by_date(recent)
+        yield _newest_first([row for row in _named(name, days) if not recent or row[0] < recent])
+
+    def _by_date(self, since: str = "") -> Iterator[list[int]]:
         """Down the index of dates, one page after another."""
-        conditions, size = self._narrow.study, PAGE[Level.STUDY]
+        conditions, size = [*self._narrow.study], PAGE[Level.STUDY]
+        if since:
+            conditions.append(Condition("s.study_date >= ?", (since,)))
         sql = f"SELECT s.study_date, s.id FROM study s WHERE {where(conditions, plus=False)}"
         order = f"ORDER BY s.study_date DESC, s.id DESC LIMIT {size}"
         after: tuple[Any, ...] = ()
@@ -125,6 +135,13 @@ def _text(value: Any) -> str:
 
 def _newest_first(rows: list[tuple[str, int]]) -> list[int]:
     return [study for _day, study in sorted(set(rows), reverse=True)]
+
+
+def _recent() -> str:
+    """The day from which the newest studies are; "" when there are no older ones."""
+    sql = f"SELECT study_date FROM study ORDER BY study_date DESC LIMIT 1 OFFSET {RECENT}"
+    found = database.execute_sql(sql).fetchone()
+    return str(found[0]) if found else ""
 
 
 # Names

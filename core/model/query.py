@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from core.model.device import Device
+from core.model.matching import Key
 from core.model.worklist import ExamLine
 
 
@@ -37,6 +38,7 @@ class WorklistQuery:
 
     scheduled_from / scheduled_to: the combined date and time range, None = open. A time range without a date comes
     in `daily_from` / `daily_to` (HHMM[SS], site time). patient_name and identifiers may hold `*` and `?`.
+    others: optional keys: attribute of `WorklistEntry`, text as asked, key.
     """
 
     calling_ae: str
@@ -53,4 +55,5 @@ class WorklistQuery:
     requested_procedure_id: str = ""
     scheduled_step_id: str = ""
     study_instance_uid: str = ""
+    others: tuple[tuple[str, str, Key], ...] = ()
     limit: int = 5000
