@@ -140,7 +140,9 @@ def _adopt(
 ) -> None:
     """A row for every file that has none. copies_go: a second copy of an image whose own file is there is deleted."""
     for path in files:
-        if Instance.select().where(Instance.key == Path(path).stem).exists():
+        if (row := find(Instance, key=Path(path).stem)) is not None:
+            if row.path != path:  # healed, and cut before the damaged file was moved out of the way
+                kit.archive.set_damaged_aside(path)
             continue
         try:
             arrival, stored = arrival_of(kit.archive.absolute(path), path, read_header)

@@ -77,6 +77,23 @@ def test_a_start_heals_a_damaged_file_with_a_second_copy_of_it(tmp_path: Path) -
         assert open_lines() == []
 
 
+def test_a_start_moves_the_damaged_file_that_a_cut_has_left_under_its_old_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hospital(tmp_path, ports=PORTS) as services:
+        services.ingest.store(arrival())
+        damaged = kept(services)
+        flip(damaged, -20)
+        monkeypatch.setattr(services.kit.archive, "set_damaged_aside", lambda _path: None)
+        services.ingest.store(arrival())
+        assert damaged.exists()
+        monkeypatch.undo()
+        services.recover()
+        assert list((tmp_path / "archive").rglob("*.dcm")) == [kept(services)]
+        assert damaged.with_suffix(".damaged").exists()
+        assert Quarantine.select().count() == 0
+
+
 def test_a_damaged_file_in_quarantine_that_cannot_be_read_does_not_stop_a_start(tmp_path: Path) -> None:
     with hospital(tmp_path, ports=PORTS) as services:
         services.ingest.store(arrival())
