@@ -39,11 +39,13 @@ class Request(Protocol):
 
 
 class Store:
-    """C-STORE of one object on an association of its own."""
+    """C-STORE of one object on an association of its own. status: what its sender is to be told."""
 
-    def __init__(self, name: str, address: tuple[str, int], calling: str, uid: str, dataset: bytes) -> None:
+    def __init__(
+        self, name: str, address: tuple[str, int], calling: str, uid: str, dataset: bytes, status: int = 0
+    ) -> None:
         self.name = name
-        self._uid, self._dataset = uid, dataset
+        self._uid, self._dataset, self._status = uid, dataset, status
         self._modality = Modality(address)
         self._modality.associate(contexts=[(1, CT_IMAGE, [EXPLICIT])], calling=calling.encode())
 
@@ -60,7 +62,7 @@ class Store:
             reply, _data = self._modality.message()
         except (Closed, OSError) as fault:
             raise Dead from fault
-        assert reply.status == 0, f"{self.name}: status {reply.status:#06x}"
+        assert reply.status == self._status, f"{self.name}: status {reply.status:#06x}"
         self._modality.socket.close()
 
     def _message(self) -> bytes:
