@@ -117,17 +117,26 @@ class ReportDesk:
 
 @dataclass(frozen=True, slots=True)
 class SeriesViewed:
+    """How much of a series the signer has seen. An image of 24 frames is 24 pictures."""
+
     series_id: int
     label: str
     images: int
-    quality: str  # "" never opened, APERÇU, RÉDUIT, COMPLET
+    quality: str  # the best: "" never opened, APERÇU, RÉDUIT, COMPLET
+    pictures: int = 0
+    seen: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return self.seen >= self.pictures
 
 
 @dataclass(frozen=True, slots=True)
 class SignerView:
     """What must be seen before the PIN (nobody signs blind). `shown_hash` is posted back with the signature.
 
-    blocked: a French sentence when no signature is possible (identity in doubt). reason_needed: images are missing.
+    blocked: a French sentence when no signature is possible (identity in doubt). reason_needed: images are missing,
+    damaged, or there are none at all.
     """
 
     step_id: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.errors import BadInput, Conflict, NotAllowed, NotFound
+from core.errors import Conflict, NotAllowed, NotFound
 from core.i18n import _
 from core.index.exam_lines import exam_lines
 from core.index.tables import (
@@ -17,7 +18,6 @@ from core.index.tables import (
     Series,
     Step,
     Study,
-    Viewed,
 )
 from core.index.tables import ReportVersion as VersionRow
 from core.index.writer import Unit
@@ -32,7 +32,7 @@ from core.model.report import (
 )
 from core.model.step import Flag, ReportEvent, ReportStatus, StepStatus
 from core.model.worklist import ExamLine
-from core.services.access import check_exam, check_study, require
+from core.services.access import check_exam, require
 from core.services.delivery import open_rows, read_by
 from core.services.kit import Kit
 from core.services.people import People
@@ -47,12 +47,12 @@ from core.services.report_rows import (
     version_of,
     words_know,
 )
+from core.services.seen import Picture, add, check_quality, is_known, places_of
 from core.services.signing import check_view, signer_view
 from core.services.steps import advance, flag, state_of, step_row, touch
 from core.services.templates import templates_for
 
 READERS = (Role.RADIOLOGIST, Role.RESIDENT)
-QUALITIES = ("", "APERÇU", "RÉDUIT", "COMPLET")
 OPEN_REPORTS = (ReportStatus.DUE, ReportStatus.DICTATED, ReportStatus.TO_SIGN)
 
 
@@ -210,23 +210,13 @@ class Reports:
 
     # Signing
 
-    def viewed(self, actor: Actor, series_id: int, quality: str) -> None:
-        """The viewer says how well a series was really shown; the best one per person is kept."""
+    def viewed(self, actor: Actor, series_id: int, quality: str, pictures: Iterable[Picture]) -> None:
+        """The viewer says which pictures of a series were really on the screen, and how well they were shown."""
         _check_reader(actor)
-        if quality not in QUALITIES:
-            raise BadInput(_("Qualité inconnue."), "quality")
-        series = Series.get_or_none(Series.id == series_id)
-        check_study(actor, Study.get_or_none(Study.id == series.study_id) if series is not None else None)
-        seen = Viewed.get_or_none(Viewed.series == series_id, Viewed.login == actor.name)
-        if seen is not None and QUALITIES.index(seen.quality) >= QUALITIES.index(quality):
-            return
-
-        def act(unit: Unit) -> None:
-            Viewed.insert(
-                series=series_id, login=actor.name, quality=quality, at=unit.now
-            ).on_conflict_replace().execute()
-
-        self._kit.act(actor, "viewed", act)
+        check_quality(quality)
+        bits = places_of(actor, series_id, pictures)
+        if not is_known(actor, series_id, bits, quality):
+            self._kit.act(actor, "viewed", lambda unit: add(unit, actor, series_id, bits, quality))
 
     def acknowledge_late(self, actor: Actor, step_id: int, key: str) -> None:
         """The signer has seen an image that came after the report was opened."""

@@ -9,13 +9,14 @@ from typing import Any
 
 from core.errors import BadInput, Conflict, NotAllowed
 from core.i18n import _
-from core.index.tables import Instance, LateSeen, ReportLock, Series, Study, Viewed
+from core.index.tables import Instance, LateSeen, ReportLock, Series, Study
 from core.index.tables import ReportVersion as VersionRow
 from core.model.people import Actor
-from core.model.report import Discordance, ReportText, SeriesViewed, SignerView, VersionState, VersionType
+from core.model.report import Discordance, ReportText, SignerView, VersionState, VersionType
 from core.model.step import Flag
 from core.model.study import Match
 from core.services.damaged import damaged_images
+from core.services.seen import series_viewed
 from core.services.steps import step_row
 
 
@@ -27,8 +28,8 @@ def signer_view(actor: Actor, step_id: int, text: ReportText) -> SignerView:
     late = late_keys(row, actor, [s.id for s in studies])
     unseen = tuple(k for k, seen in late if not seen)
     doubtful = str(Flag.IDENTITY_DOUBTFUL) in row.flags or any(s.match == str(Match.UNRECONCILED) for s in studies)
-    missing = row.expected_images is not None and received < row.expected_images
-    missing = missing or bool(damaged_images([s.id for s in studies]))
+    announced = row.expected_images or 1  # who signs without any image says why
+    missing = received < announced or bool(damaged_images([s.id for s in studies]))
     preliminary = (
         VersionRow.select()
         .where(VersionRow.step == step_id, VersionRow.type == str(VersionType.PRELIMINARY))
@@ -42,7 +43,7 @@ def signer_view(actor: Actor, step_id: int, text: ReportText) -> SignerView:
         received=received,
         flags=tuple(row.flags),
         late_instances=tuple(k for k, _seen in late),
-        series=tuple(_series_viewed(actor, [s.id for s in studies])),
+        series=tuple(series_viewed(actor, [s.id for s in studies])),
         text=text,
         blocked=_("Identité en cours de vérification : signature impossible.") if doubtful else "",
         reason_needed=missing or str(Flag.INCOMPLETE) in row.flags,
@@ -50,7 +51,9 @@ def signer_view(actor: Actor, step_id: int, text: ReportText) -> SignerView:
         shown_hash="",
         unseen_late=unseen,
     )
-    facts = [view.announced, received, row.flags, view.late_instances, [str(s) for s in view.series], text.sha256()]
+    # Not how much was seen: a picture opened since then takes nothing from what was shown.
+    series = [(s.series_id, s.images, s.pictures) for s in view.series]
+    facts = [view.announced, received, row.flags, view.late_instances, series, text.sha256()]
     digest = hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()
     return SignerView(**{f: getattr(view, f) for f in SignerView.__dataclass_fields__} | {"shown_hash": digest})
 
@@ -63,6 +66,10 @@ def check_view(view: SignerView, shown_hash: str, reason: str, discordance: str)
     if view.shown_hash != shown_hash:
         raise Conflict(_("Quelque chose a changé depuis l'aperçu : relisez avant de signer."))
     if view.reason_needed and not reason.strip():
+        if not view.received:
+            raise BadInput(
+                _("Aucune image reçue : dites pourquoi signer, ou fermez l'examen sans compte rendu."), "reason"
+            )
         raise BadInput(_("Examen incomplet : un motif est demandé pour signer."), "reason")
     if view.preliminary_id is not None and discordance not in list(Discordance):
         raise BadInput(_("Discordance avec le provisoire : aucune, mineure ou majeure."), "discordance")
@@ -85,15 +92,3 @@ def late_keys(row: Any, actor: Actor, study_ids: Iterable[int]) -> list[tuple[st
         for s in LateSeen.select().where(LateSeen.login == actor.name, LateSeen.instance.in_([r.id for r in rows]))
     }
     return [(r.key, r.id in seen) for r in rows]
-
-
-def _series_viewed(actor: Actor, study_ids: Iterable[int]) -> list[SeriesViewed]:
-    series = list(Series.select().where(Series.study.in_(list(study_ids))).order_by(Series.number, Series.id))
-    seen = {
-        v.series_id: v.quality
-        for v in Viewed.select().where(Viewed.login == actor.name, Viewed.series.in_([s.id for s in series]))
-    }
-    return [
-        SeriesViewed(s.id, s.description or s.modality or str(s.number or ""), s.instances, seen.get(s.id, ""))
-        for s in series
-    ]

@@ -32,17 +32,30 @@ def page(key: str) -> Response:
         window=(window.center, window.width) if window else None,
         quality=min(max(viewing.whole(asked.get("q", ""), viewing.QUALITY), 10), 95),
     )
-    note_viewing(key, asked.get("s", ""))
+    note_viewing(key, viewing.whole(asked.get("f", ""), 1), asked.get("s", ""))
     response = Response(picture.data, mimetype=picture.mime)
     if hmac.compare_digest(asked.get("k", "").encode(), image_key().encode()):
         response.headers["Cache-Control"] = SHARED_POST
     return response
 
 
-def note_viewing(key: str, series: str) -> None:
-    """What a reader really looked at is told to the signature, once per series and quarter of an hour or so."""
+def note_viewing(key: str, frame: int, series: str) -> None:
+    """A picture that a page put before a reader is told to the signature, once in a quarter of an hour or so."""
     wanted = viewing.whole(series, -1)
-    if not is_reader(actor()) or wanted < 0 or not kiosk().viewed.is_new((actor().name, wanted)):
+    if not is_reader(actor()) or wanted < 0 or not kiosk().viewed.is_new((actor().name, key, frame)):
         return
     if services().studies.instance(actor(), key).series_id == wanted:
-        services().reports.viewed(actor(), wanted, PREVIEW)
+        services().reports.viewed(actor(), wanted, PREVIEW, [(key, frame)])
+
+
+@door.post("/serie/<int:series_id>/vues")
+def shown(series_id: int) -> Response:
+    """The pictures that the script showed since it last said so: `key.frame`, with a space between them.
+
+    What it only fetched ahead is not among them.
+    """
+    if is_reader(actor()):
+        said = (picture.partition(".") for picture in request.form.get("vues", "").split())
+        pictures = [(key, viewing.whole(frame, 0)) for key, _dot, frame in said]
+        services().reports.viewed(actor(), series_id, PREVIEW, pictures)
+    return Response(status=204)

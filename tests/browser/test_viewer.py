@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from core.model.query import DayFilter
+from core.model.report import ReportText
 from core.services import Services
 from tests.kiosk.exams import Exams
 from tests.people.hospital import RADIOLOGIST
@@ -59,6 +61,22 @@ def test_wheel_and_keys_turn_the_pictures_and_the_address_follows(seat: Callable
     expect(page.locator("[data-count]")).to_have_text("5 / 6")
     page.reload()
     expect(page.locator("[data-count]")).to_have_text("5 / 6")
+
+
+def test_what_was_on_the_screen_is_counted_and_what_was_fetched_ahead_is_not(
+    seat: Callable[..., Page], exams: Exams, services: Services
+) -> None:
+    page = open_study(seat, exams, "dr.traore")
+    page.hover("[data-picture]")
+    with page.expect_request("**/serie/*/vues") as told:
+        page.mouse.wheel(0, 100)
+        expect(page.locator("[data-count]")).to_have_text("2 / 6")
+    response = told.value.response()
+    assert response is not None
+    assert response.status == 204
+    (line,) = services.scheduling.day_page(RADIOLOGIST, DayFilter(services.today())).lines
+    (series,) = services.reports.signer_view(RADIOLOGIST, line.step_id, ReportText()).series
+    assert (series.seen, series.pictures) == (2, 6)
 
 
 def test_a_preset_and_the_mouse_window_in_place(seat: Callable[..., Page], exams: Exams) -> None:

@@ -73,7 +73,7 @@ class Hospital:
         reports.open(RADIOLOGIST, step_id)
         reports.save_draft(RADIOLOGIST, step_id, text)
         view = reports.signer_view(RADIOLOGIST, step_id, text)
-        reports.sign(RADIOLOGIST, step_id, text, "2468", view.shown_hash)
+        reports.sign(RADIOLOGIST, step_id, text, "2468", view.shown_hash, "sans image" if view.reason_needed else "")
 
 
 @contextlib.contextmanager

@@ -39,8 +39,28 @@ def test_a_series_that_was_looked_at_is_said_to_be(radiologist: Person, exams: E
     page = radiologist.see(f"/etude/{exams.study(step)}")
     radiologist.client.get(next(src for src in page.images if "&s=" in src))
     at_the_signature(radiologist)
-    assert "APERÇU" in radiologist.page
+    assert "APERÇU 1/3" in radiologist.page
     assert "jamais ouverte" not in radiologist.page
+
+
+def test_the_pictures_that_the_script_showed_are_counted_one_by_one(radiologist: Person, exams: Exams) -> None:
+    step = exams.to_read()
+    series = exams.services.studies.series(RADIOLOGIST, exams.study(step))[0].id
+    at_the_signature(radiologist)
+    token = radiologist.page.form_with("Signer").fields["jeton"]
+    told = {"jeton": token, "vues": f"{exams.key(step, 0)}.1 {exams.key(step, 2)}.1"}
+    assert radiologist.client.post(f"/serie/{series}/vues", data=told).status_code == 204
+    assert radiologist.client.post(f"/serie/{series}/vues", data=told | {"vues": "x.1"}).status_code == 404
+    assert "APERÇU 2/3" in radiologist.see(f"/lecture/{step}/signature")
+
+
+def test_an_exam_without_images_asks_why(radiologist: Person, exams: Exams, services: Services) -> None:
+    step = exams.to_read(images=0)
+    at_the_signature(radiologist)
+    assert "Aucune image : pourquoi signer quand même ?" in radiologist.page
+    assert "dites pourquoi" in radiologist.press("Signer", secret=PIN)
+    radiologist.press("Signer", secret=PIN, motif="échographie au lit")
+    assert services.scheduling.line(RECEPTION, step).status.word == "validé"
 
 
 def test_the_pin_signs(signer: Person, services: Services) -> None:

@@ -273,9 +273,9 @@ def reading(services: Services, step: int) -> None:
     services.reports.open(RADIOLOGIST, step)
     study = services.studies.of_step(RADIOLOGIST, step)[0]
     series = services.studies.series(RADIOLOGIST, study.id)[0]
-    for quality in ("APERÇU", "COMPLET"):
-        services.reports.viewed(RADIOLOGIST, series.id, quality)
     late = services.studies.instances(RADIOLOGIST, series.id)[0]
+    for quality in ("APERÇU", "COMPLET"):
+        services.reports.viewed(RADIOLOGIST, series.id, quality, [(late.key, 1)])
     services.reports.acknowledge_late(RADIOLOGIST, step, late.key)
     view = services.reports.signer_view(RADIOLOGIST, step, TEXT)
     version = services.reports.sign(RADIOLOGIST, step, TEXT, PIN, view.shown_hash, "complet", "none", critical=True)

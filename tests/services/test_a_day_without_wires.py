@@ -54,7 +54,7 @@ def test_the_exam_goes_through_every_state_of_its_day(tmp_path: Path) -> None:
         services.reports.open(RADIOLOGIST, step)
         text = ReportText(findings="Pas d'hémorragie.", conclusion="Scanner normal.")
         view = services.reports.signer_view(RADIOLOGIST, step, text)
-        version = services.reports.sign(RADIOLOGIST, step, text, PIN, view.shown_hash)
+        version = services.reports.sign(RADIOLOGIST, step, text, PIN, view.shown_hash, "sans image, pour le test")
         seen.append(services.scheduling.line(RECEPTION, step).status)
         assert services.reports.mark_read(CLINICIAN, version.id)
         seen.append(services.scheduling.line(RECEPTION, step).status)

@@ -136,7 +136,7 @@ RESERVED: dict[str, Callable[[Services], object]] = {
     "accounts": lambda s: s.people.users(RECEPTION),
     "strangers": lambda s: s.devices.attempts(RECEPTION),
     "probe": lambda s: s.devices.probe(RECEPTION, "SCANNER1"),
-    "viewed": lambda s: s.reports.viewed(RECEPTION, 1, "COMPLET"),
+    "viewed": lambda s: s.reports.viewed(RECEPTION, 1, "COMPLET", []),
     "signer's view": lambda s: s.reports.signer_view(CLINICIAN, 1, ReportText()),
     "draft": lambda s: s.reports.desk(CLINICIAN, 1),
     "late image": lambda s: s.reports.acknowledge_late(CLINICIAN, 1, "x"),

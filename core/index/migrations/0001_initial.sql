@@ -620,6 +620,7 @@ CREATE TABLE "viewed" (
   "series_id" INTEGER NOT NULL,
   "login" TEXT NOT NULL,
   "quality" TEXT NOT NULL,
+  "pictures" TEXT NOT NULL,
   "at" TEXT NOT NULL,
   FOREIGN KEY ("series_id") REFERENCES "series" ("id")
 );

@@ -55,13 +55,14 @@ class ReportLock(Table):
 
 
 class Viewed(Table):
-    """The best quality at which a person really saw a series, for the signer's view."""
+    """Which pictures of a series a person really saw, and at what quality at best, for the signer's view."""
 
     id = AutoField()
     series_id: int
     series = ForeignKeyField(Series, object_id_name="series_id")
     login = TextField()
     quality = TextField()
+    pictures = TextField(default="")  # hexadecimal, a bit for each frame in the order in which they were received
     at = MomentField()
 
     class Meta:

@@ -7,20 +7,22 @@
 
   function start(box) {
     const find = (selector) => box.querySelector(selector);
-    const img = find("[data-frame]"), picture = find("[data-picture]");
-    if (!img || box.dataset.started) return;
-    box.dataset.started = "1";
-    const url = new URL(img.src), total = Number(box.dataset.total), count = find("[data-count]");
-    let number = Number(box.dataset.number), c = parseFloat(box.dataset.c), w = parseFloat(box.dataset.w);
+    const img = find("[data-frame]"), picture = find("[data-picture]"), data = box.dataset;
+    if (!img || data.started) return;
+    data.started = "1";
+    const url = new URL(img.src), asked = url.searchParams, total = +data.total, first = +data.number, count = find("[data-count]");
+    let number = first, c = parseFloat(data.c), w = parseFloat(data.w);
     let images = null, forward = 1, sent = 0, loading = !img.complete, timer = 0, ahead = [];
     const centre = () => picture.scrollTo(
       (picture.scrollWidth - picture.clientWidth) / 2, (picture.scrollHeight - picture.clientHeight) / 2);
     if (img.complete) centre(); else on(img, "load", centre, { once: true });
-    fetch(box.dataset.images).then((r) => r.json()).then((found) => { images = found.images; draw(); preload(); }, failed);
+    fetch(data.images).then((r) => r.json()).then((found) => { images = found.images; draw(); preload(); }, failed);
 
+    // `s` says that a picture is looked at: the page's own has it, `7-seen.js` tells of the others when they are shown.
     const source = (n) => {
       url.pathname = `/img/${images[n - 1][0]}/frame`;
-      url.searchParams.set("f", images[n - 1][1]);
+      asked.set("f", images[n - 1][1]);
+      asked[n === first ? "set" : "delete"]("s", data.serie);
       return url.href;
     };
 
@@ -69,7 +71,7 @@
       number = next;
       say(" …");
       for (const link of box.querySelectorAll("[data-step]")) {
-        const to = number + Number(link.dataset.step);
+        const to = number + +link.dataset.step;
         link.setAttribute("aria-disabled", to < 1 || to > total);
       }
       remember({ image: number });
@@ -82,7 +84,7 @@
       const values = { c, w };
       for (const name in values) {
         find(`[name=${name}]`).value = values[name];
-        url.searchParams.set(name, values[name]);
+        asked.set(name, values[name]);
       }
       for (const link of box.querySelectorAll(".presets [aria-current]")) link.removeAttribute("aria-current");
       remember(values);
@@ -91,7 +93,7 @@
 
     // The address bar and the links follow, so that reloading or enlarging shows the same picture.
     function remember(values) {
-      values.serie = box.dataset.serie;
+      values.serie = data.serie;
       const follow = (address) => {
         const to = new URL(address, location);
         for (const name in values) to.searchParams.set(name, values[name]);
@@ -106,10 +108,10 @@
       const link = event.target.closest("[data-step], .presets a");
       if (!link || event.ctrlKey || !images) return;
       const asked = new URL(link.href).searchParams;
-      if (link.dataset.step) go(Number(link.dataset.step));
+      if (link.dataset.step) go(+link.dataset.step);
       else if (!asked.has("w")) return;
       else {
-        look(Number(asked.get("c")), Number(asked.get("w")));
+        look(+asked.get("c"), +asked.get("w"));
         link.setAttribute("aria-current", "true");
       }
       event.preventDefault();
