@@ -5,12 +5,13 @@ Each has a line in `install/verbs.py`.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 import msgspec
 
 from core.model.device import Destination, HisSender
+from core.model.fetching import Fetch, FetchProgress
 from core.model.his import MessageLine
 from core.model.order import Exam, Room
 from core.rpc.contract import Call
@@ -34,6 +35,26 @@ class SaveExam(Call[None], frozen=True):
 class RemoveExam(Call[None], frozen=True):
     method: ClassVar[str] = "orders.remove_exam"
     code: str
+
+
+class Migrate(Call[FetchProgress], frozen=True):
+    method: ClassVar[str] = "fetching.migrate"
+    ae_title: str
+    first: date
+    last: date | None = None
+
+
+class FetchAgain(Call[int], frozen=True):
+    method: ClassVar[str] = "fetching.again"
+    ae_title: str
+
+
+class FetchesSoFar(Call[tuple[FetchProgress, ...]], frozen=True):
+    method: ClassVar[str] = "fetching.progress"
+
+
+class FailedFetches(Call[tuple[Fetch, ...]], frozen=True):
+    method: ClassVar[str] = "fetching.failed"
 
 
 class Senders(Call[tuple[HisSender, ...]], frozen=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from core.clock import Clock, SystemClock
 from core.config import Config
 from core.dicom.header import walk
+from core.dicom.peer_archive import PeerArchives
 from core.dicom.send import DicomSender
 from core.imaging.imaging import Imaging
 from core.model.received import ReceivedHeader
@@ -58,7 +59,13 @@ def _imaging(config: Config) -> Imaging:
 def _ports(config: Config, clock: Clock) -> Ports:
     """What leaves the box: implemented on the floors above the services."""
     sender = DicomSender(config.dicom.ae_title, clock)
-    return Ports(echo=sender.echo, store=sender.store, read_header=_header, pages=Press(config.site))
+    return Ports(
+        echo=sender.echo,
+        store=sender.store,
+        archives=PeerArchives(sender, config.dicom.ae_title),
+        read_header=_header,
+        pages=Press(config.site),
+    )
 
 
 def _header(dataset: bytes | memoryview, transfer_syntax: str, size: int | None = None) -> ReceivedHeader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from install.doors import Plan
 from install.house import House
-from install.wiring import dicom, hl7, printing, replica, rpc, timers, web
+from install.wiring import dicom, fetch, hl7, printing, replica, rpc, timers, web
 
 
 def plans(house: House) -> list[Plan]:
@@ -21,4 +21,5 @@ def plans(house: House) -> list[Plan]:
         web.plan(house),
         hl7.plan_in(house),
         *machines,
+        fetch.plan(house),
     ]

@@ -40,7 +40,7 @@ class DicomSender:
 
     def echo(self, device: Device) -> float:
         """C-ECHO; milliseconds from the request to the answer. Raises `Unreachable` or `BadMessage`."""
-        with self._association(device, [(conformance.VERIFICATION, conformance.IMPLICIT_LE)]) as association:
+        with self.association(device, [(conformance.VERIFICATION, conformance.IMPLICIT_LE)]) as association:
             began = self._clock.monotonic()
             status = association.send_c_echo()
             if not status:
@@ -78,7 +78,7 @@ class DicomSender:
 
         uid, instance = conformance.STORAGE_COMMITMENT, conformance.STORAGE_COMMITMENT_INSTANCE
         contexts = [(uid, conformance.IMPLICIT_LE)]  # what every machine takes
-        with self._association(device, contexts, [build_role(uid, scp_role=True)]) as association:
+        with self.association(device, contexts, [build_role(uid, scp_role=True)]) as association:
             if not association.accepted_contexts:
                 raise BadMessage(_("%s ne prend pas les engagements de stockage.") % device.ae_title, "commitment")
             information = read_dataset(BytesIO(data_set(conformance.EXPLICIT_LE)), False, True)
@@ -120,11 +120,19 @@ class DicomSender:
                 association.release()
 
     @contextmanager
-    def _association(
-        self, device: Device, contexts: Iterable[tuple[str, str]], roles: Sequence[Any] = ()
+    def association(
+        self,
+        device: Device,
+        contexts: Iterable[tuple[str, str]],
+        roles: Sequence[Any] = (),
+        answer_s: float = ANSWER_S,
     ) -> Iterator[Any]:
-        """An association that is released at the end. Contexts: abstract syntax with one transfer syntax each."""
+        """An association that is released at the end. Contexts: abstract syntax with one transfer syntax each.
+
+        answer_s: how long one answer may be awaited. Raises `Unreachable`.
+        """
         association = self._associate(device, contexts, roles)
+        association.dimse_timeout = association.network_timeout = answer_s
         try:
             yield association
         finally:

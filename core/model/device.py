@@ -16,6 +16,7 @@ class Device:
 
     role: modality, workstation, archive, film. charset: of worklist answers (ISO_IR 100, ISO_IR 192, ascii).
     worklist_window_days: days before and after today when the query has no date.
+    prefetch: an archive that is asked for the priors of each child for whom an exam is ordered.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
     commit_host, commit_port: where it hears what became of its storage commitment requests; "" and 0: host and port.
     """
@@ -38,6 +39,7 @@ class Device:
     active: bool = True
     tls: bool = False
     certificate: str = ""
+    prefetch: bool = False
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None

@@ -12,6 +12,7 @@ class Match(StrEnum):
 
     MATCHED = "matched"  # to an order, by Study UID, accession or patient + step + day
     UNSCHEDULED = "unscheduled"  # an exam « hors demande » of its own
+    PRIOR = "prior"  # of a patient alone: brought in from another archive, nobody here has to read it
     UNRECONCILED = "unreconciled"  # archived under the overlay until a person decides
 
 

@@ -22,6 +22,7 @@ from core.services.auditing import Auditing
 from core.services.commitments import Commitments
 from core.services.devices import Devices
 from core.services.events import Events
+from core.services.fetching import Fetching
 from core.services.his import His
 from core.services.housekeeping import Housekeeping
 from core.services.ingest import Ingest
@@ -63,6 +64,7 @@ class Services:
     commitments: Commitments
     studies: Studies
     retrieval: Retrieval
+    fetching: Fetching
     reports: Reports
     his: His
     outbox: OutboxService
@@ -115,7 +117,7 @@ class Services:
 
 
 note_refusals(People, Patients, Orders, Scheduling, Ingest, Acquisition, Reconciliation, Mpps, Studies, Reports)
-note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing)
+note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching)
 
 
 def open_services(
@@ -150,6 +152,7 @@ def open_services(
         commitments=Commitments(kit),
         studies=Studies(kit, ports, imaging, retrieval),
         retrieval=retrieval,
+        fetching=Fetching(kit, ports, devices),
         reports=reports,
         his=His(kit, devices),
         outbox=OutboxService(kit, devices),

@@ -62,9 +62,15 @@ def check_study(actor: Actor, study: Any | None) -> Any:
         if actor.is_any(*DEPARTMENT):
             return study
         step = Step.get_or_none(Step.id == study.step_id) if study.step_id else None
+        if study.match == str(Match.PRIOR) and any(may_see_exam(actor, exam) for exam in _exams_of(study.patient_id)):
+            return study
         if step is not None and study.match != str(Match.UNRECONCILED) and may_see_exam(actor, step):
             return study
     raise hidden(_("Cette étude n'existe pas."), f"study:{study.id}" if study is not None else "")
+
+
+def _exams_of(patient_id: int) -> Any:
+    return Step.select(Step.id, Step.ward).where(Step.patient == patient_id)
 
 
 def study_row(actor: Actor, study_id: int) -> Any:

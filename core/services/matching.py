@@ -53,7 +53,10 @@ def find_place(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sende
     doubt = incoherence(header)
     if doubt or not sender.known:
         return Place(Match.UNRECONCILED, None, None, doubt or _stranger(sender))
-    return _unscheduled(unit, kit, actor, header, sender, proposed)
+    device = find(Device, key=ae_key(sender.ae_title))
+    if device is not None and device.role == "archive":
+        return _prior(unit, kit, actor, header)
+    return _unscheduled(unit, kit, actor, header, sender, device, proposed)
 
 
 def _other_number(kit: Kit, header: ReceivedHeader) -> str:
@@ -93,24 +96,38 @@ def disagreement(kit: Kit, header: ReceivedHeader, patient: Any) -> str:
     return contradiction(header, demographics_of(patient))
 
 
-def _unscheduled(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sender: Sender, proposed: str) -> Place:
-    """An exam « hors demande » (T23), of a patient we know by number and name, or of a provisional one."""
+def _prior(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader) -> Place:
+    """What another archive sends was read there: it hangs on its patient and makes no exam here."""
+    patient, why = _patient_of(unit, kit, actor, header)
+    return Place(Match.UNRECONCILED, None, None, why) if patient is None else Place(Match.PRIOR, patient, None)
+
+
+def _patient_of(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader) -> tuple[Any | None, str]:
+    """The patient of this number, or a provisional one; None and why when what was sent contradicts the known one."""
     known = bearer_of(kit, header)
     if known is not None:
-        if why := contradiction(header, demographics_of(known)):
-            return Place(Match.UNRECONCILED, None, None, why)
-        patient = current(known.id)
-    else:
-        patient = create_patient(
-            unit,
-            kit,
-            actor,
-            demographics_sent(header),
-            number=header.patient_id,
-            authority=header.issuer_of_patient_id or kit.config.site.authority,
-            provisional=True,
-            reason="images",
-        )
+        why = contradiction(header, demographics_of(known))
+        return (None, why) if why else (current(known.id), "")
+    patient = create_patient(
+        unit,
+        kit,
+        actor,
+        demographics_sent(header),
+        number=header.patient_id,
+        authority=header.issuer_of_patient_id or kit.config.site.authority,
+        provisional=True,
+        reason="images",
+    )
+    return patient, ""
+
+
+def _unscheduled(
+    unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sender: Sender, device: Any | None, proposed: str
+) -> Place:
+    """An exam « hors demande » (T23), of a patient we know by number and name, or of a provisional one."""
+    patient, why = _patient_of(unit, kit, actor, header)
+    if patient is None:
+        return Place(Match.UNRECONCILED, None, None, why)
     label = header.study_description or header.protocol_name or header.modality
     request = create_request(
         unit,
@@ -122,7 +139,6 @@ def _unscheduled(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader, sen
         sent_number=header.patient_id,
         sent_authority=header.issuer_of_patient_id,
     )
-    device = find(Device, key=ae_key(sender.ae_title))
     exam = Exam(f"HD-{header.modality or 'OT'}", label[:64], header.modality, (device.room,) if device else ())
     step = create_step(
         unit,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from core.archive.outgoing import Body
 from core.model.device import Device
+from core.model.fetching import FoundStudy, Moved, StudyCriteria
 from core.model.outgoing import Outgoing, Tally
 from core.model.received import ReceivedHeader
 from core.model.report import ReportVersion
@@ -30,6 +31,16 @@ class StoreTo(Protocol):
     """C-STORE of stored objects to a device; the tally says what became of each. Raises `Unreachable`."""
 
     def __call__(self, device: Device, objects: Sequence[Outgoing], bodies: Bodies, tally: Tally) -> None: ...
+
+
+class PeerArchive(Protocol):
+    """Another archive, asked by us. Both raise `Unreachable` or `BadMessage`."""
+
+    def studies(self, device: Device, criteria: StudyCriteria) -> list[FoundStudy]:
+        """C-FIND at study level; every answer that makes sense."""
+
+    def move(self, device: Device, study_instance_uid: str) -> Moved:
+        """C-MOVE of one study to ourselves, over when the archive says so."""
 
 
 class ReadHeader(Protocol):
@@ -67,6 +78,7 @@ class Ports:
 
     echo: Echo | None = None
     store: StoreTo | None = None
+    archives: PeerArchive | None = None
     read_header: ReadHeader | None = None
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None

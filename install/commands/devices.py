@@ -35,6 +35,7 @@ def device() -> None: ...
 @click.option("--modality", default="", help="CT, DX, US, MR …")
 @click.option("--charset", default="ISO_IR 100", help="jeu de caractères de ses listes de travail")
 @click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
+@click.option("--prefetch", is_flag=True, help="archive à qui demander les antérieurs des examens commandés")
 @click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
 @click.option("--certificate", type=click.File("r"), help="son certificat PEM : elle seule appelle alors sous ce titre")
 @with_place
@@ -51,6 +52,7 @@ def add(
     modality: str,
     charset: str,
     all_rooms: bool,
+    prefetch: bool,
     tls: bool,
     certificate: TextIO | None,
 ) -> None:
@@ -66,6 +68,7 @@ def add(
         modality=modality,
         charset=charset,
         all_rooms=all_rooms,
+        prefetch=prefetch,
         tls=tls or certificate is not None,
         certificate=certificate.read() if certificate else "",
     )

@@ -12,7 +12,7 @@ from core.i18n import _
 from core.model.names import display_name, split_person_name
 from core.model.query import DayFilter
 from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
-from install.calls import Messages, Quarantined, RefusedCallers
+from install.calls import FailedFetches, FetchesSoFar, Messages, Quarantined, RefusedCallers
 from install.french import FrenchGroup
 from install.reach import Reach
 from install.table import Table, lists, moment
@@ -41,6 +41,16 @@ def _day(box: Reach, site: Site, day: str, room: str) -> Table:
 def _patients(box: Reach, _site: Site, words: tuple[str, ...]) -> Table:
     found = box.ask(SearchPatients(" ".join(words), 200))
     return Table((_("NUMÉRO"), _("NOM"), _("SEXE")), [(p.number, p.name, p.demographics.sex) for p in found])
+
+
+@lists(listing, "Les études demandées à d'autres archives, et celles qui n'ont pu venir.", "fetches")
+def _fetches(box: Reach, _site: Site) -> Table:
+    so_far = [
+        (p.ae_title, _("%d à venir, %d reçues (%d images), %d en échec") % (p.queued, p.done, p.images, p.failed), "")
+        for p in box.ask(FetchesSoFar())
+    ]
+    failed = [(f.ae_title, f.study_instance_uid, f.answer) for f in box.ask(FailedFetches())]
+    return Table((_("ARCHIVE"), _("ÉTUDE"), _("RAISON")), so_far + failed)
 
 
 @lists(listing, "Les travaux d'impression.", "prints")

@@ -216,7 +216,8 @@ CREATE TABLE "device" (
   "commit_port" INTEGER NOT NULL,
   "active" INTEGER NOT NULL,
   "tls" INTEGER NOT NULL,
-  "certificate" TEXT NOT NULL
+  "certificate" TEXT NOT NULL,
+  "prefetch" INTEGER NOT NULL
 );
 CREATE TABLE "device_seen" (
   "key" TEXT NOT NULL PRIMARY KEY,
@@ -657,6 +658,22 @@ CREATE TABLE "commitment" (
 );
 CREATE UNIQUE INDEX "commitment_transaction_uid_calling_ae" ON "commitment" ("transaction_uid", "calling_ae");
 CREATE INDEX "commitment_state_next_at" ON "commitment" ("state", "next_at");
+CREATE TABLE "fetch" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "device" TEXT NOT NULL,
+  "study_instance_uid" TEXT NOT NULL,
+  "reason" TEXT NOT NULL,
+  "patient_id" TEXT NOT NULL,
+  "study_date" TEXT NOT NULL,
+  "expected" INTEGER,
+  "held" INTEGER NOT NULL,
+  "state" TEXT NOT NULL,
+  "attempts" INTEGER NOT NULL,
+  "next_at" TEXT NOT NULL,
+  "answer" TEXT NOT NULL
+);
+CREATE UNIQUE INDEX "fetch_device_study_instance_uid" ON "fetch" ("device", "study_instance_uid");
+CREATE INDEX "fetch_state_next_at" ON "fetch" ("state", "next_at");
 CREATE TABLE "told_safe" (
   "instance_id" INTEGER NOT NULL PRIMARY KEY
 );

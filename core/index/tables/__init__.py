@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.index.tables.base import Table, database
 from core.index.tables.commitments import CommitmentRow, ToldSafe
+from core.index.tables.fetching import Fetch
 from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState
 from core.index.tables.images import (
     INSTANCE_DERIVED,
@@ -61,6 +62,7 @@ __all__ = [
     "DeviceSeen",
     "Event",
     "Exam",
+    "Fetch",
     "HisSender",
     "Idempotency",
     "ImagingServiceRequest",
@@ -141,6 +143,7 @@ LOCAL: tuple[type[Table], ...] = (
     Session,
     DeviceSeen,
     ReportLock,
+    Fetch,
     ToldSafe,
     PrintJob,
     Event,

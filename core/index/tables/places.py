@@ -96,6 +96,7 @@ class Device(Table):
     active = BooleanField(default=True)
     tls = BooleanField(default=False)
     certificate = TextField(default="")
+    prefetch = BooleanField(default=False)
 
 
 class DeviceSeen(Table):
