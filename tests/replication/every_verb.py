@@ -69,7 +69,7 @@ READING = {
 }
 """Verbs that change nothing."""
 
-ONLY_READING = {"events", "fetching", "standing", "studies"}
+ONLY_READING = {"events", "fetching", "retrieval", "standing", "studies"}
 """Services that change nothing but the audit."""
 
 
