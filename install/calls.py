@@ -14,6 +14,7 @@ from core.model.device import Destination, HisSender
 from core.model.fetching import Fetch, FetchProgress
 from core.model.his import MessageLine
 from core.model.order import Exam, Room
+from core.model.routing import Route, TransferLine
 from core.rpc.contract import Call
 
 
@@ -83,6 +84,36 @@ class SaveDestination(Call[None], frozen=True):
 class RemoveDestination(Call[None], frozen=True):
     method: ClassVar[str] = "his.remove_destination"
     name: str
+
+
+class Routes(Call[tuple[Route, ...]], frozen=True):
+    method: ClassVar[str] = "routing.routes"
+
+
+class AddRoute(Call[None], frozen=True):
+    method: ClassVar[str] = "routing.add"
+    route: Route
+
+
+class RemoveRoute(Call[None], frozen=True):
+    method: ClassVar[str] = "routing.remove"
+    route_id: int
+
+
+class Transfers(Call[tuple[TransferLine, ...]], frozen=True):
+    """Studies on their way to other machines, and those that nobody took."""
+
+    method: ClassVar[str] = "routing.transfers"
+
+
+class RetryTransfer(Call[None], frozen=True):
+    method: ClassVar[str] = "routing.retry"
+    transfer_id: int
+
+
+class AbandonTransfer(Call[None], frozen=True):
+    method: ClassVar[str] = "routing.abandon"
+    transfer_id: int
 
 
 class RemovePrinter(Call[None], frozen=True):

@@ -24,6 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "install.commands.destinations:destination",
         "systèmes à qui l'on envoie du HL7 : add, list, remove",
     ),
+    "route": (
+        "install.commands.routes:route",
+        "études qui partent seules vers une autre machine : add, list, remove, queue, retry, abandon",
+    ),
     "printer": ("install.commands.printers:printer", "imprimantes : add, list, remove"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
     "import": ("install.commands.importing:import_", "archiver des fichiers, un disque, une clé USB"),

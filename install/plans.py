@@ -15,6 +15,7 @@ def plans(house: House) -> list[Plan]:
     return [
         hl7.plan_out(house),
         printing.plan(house),
+        dicom.router_plan(house),
         timers.plan(house),
         replica.plan(house),
         rpc.plan(house),

@@ -56,7 +56,10 @@ class CurrentIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A stored object on its way out. path: absolute. identity: None when nobody knows better than the file."""
+    """A stored object on its way out. path: absolute. identity: None when nobody knows better than the file.
+
+    doubtful: its study is under the overlay.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -65,6 +68,7 @@ class Outgoing:
     study_id: int = 0
     patient_id: int | None = None
     identity: CurrentIdentity | None = None
+    doubtful: bool = False
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ from core.services.reconcile import Reconciliation
 from core.services.refusals import note_refusals
 from core.services.reports import Reports
 from core.services.retrieval import Retrieval
+from core.services.routing import Routing
 from core.services.scheduling import Scheduling
 from core.services.standing import Standing
 from core.services.startup import Recovery, recover, reindex
@@ -65,6 +66,7 @@ class Services:
     studies: Studies
     retrieval: Retrieval
     fetching: Fetching
+    routing: Routing
     reports: Reports
     his: His
     outbox: OutboxService
@@ -153,6 +155,7 @@ def open_services(
         studies=Studies(kit, ports, imaging, retrieval),
         retrieval=retrieval,
         fetching=Fetching(kit, ports, devices),
+        routing=Routing(kit, devices, retrieval),
         reports=reports,
         his=His(kit, devices),
         outbox=OutboxService(kit, devices),

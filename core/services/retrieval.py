@@ -57,12 +57,12 @@ class Retrieval:
             found += self._of_study(study, wanted)
         return found
 
-    def of_study(self, study_id: int, above: int = 0) -> list[Outgoing]:
-        """Every object of a study, or those whose row is newer than `above`."""
+    def of_study(self, study_id: int, above: int = 0, upto: int = 0) -> list[Outgoing]:
+        """Every object of a study, or those of the rows after `above` and up to `upto`."""
         study = Study.get_or_none(Study.id == study_id)
-        return self._of_study(study, Wanted(Level.STUDY), above) if study is not None else []
+        return self._of_study(study, Wanted(Level.STUDY), above, upto) if study is not None else []
 
-    def _of_study(self, study: Any, wanted: Wanted, above: int = 0) -> list[Outgoing]:
+    def _of_study(self, study: Any, wanted: Wanted, above: int = 0, upto: int = 0) -> list[Outgoing]:
         rows: Any = (
             Instance.select(Instance.sop_class_uid, Instance.sop_instance_uid, Instance.transfer_syntax, Instance.path)
             .join(Series, on=(Instance.series == Series.id))
@@ -72,14 +72,17 @@ class Retrieval:
         )
         if above:
             rows = rows.where(Instance.id > above)
+        if upto:
+            rows = rows.where(Instance.id <= upto)
         if wanted.series_uids:
             rows = rows.where(Series.series_instance_uid.in_(wanted.series_uids))
         if wanted.sop_uids:
             rows = rows.where(Instance.sop_instance_uid.in_(wanted.sop_uids))
         identity = identity_of(study)
+        doubtful = study.match == str(Match.UNRECONCILED)
         data = f"{self._kit.archive.data}/"
         return [
-            Outgoing(sop_class, sop_instance, syntax, data + path, study.id, study.patient_id, identity)
+            Outgoing(sop_class, sop_instance, syntax, data + path, study.id, study.patient_id, identity, doubtful)
             for sop_class, sop_instance, syntax, path in rows
         ]
 

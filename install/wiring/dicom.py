@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from core.dicom.commitment_report import CommitmentReports
 from core.dicom.door import open_door, open_reports
+from core.dicom.router import Router
 from core.dicom.secure import Secured
+from core.dicom.send import DicomSender
 from install.doors import OpenDoor, Plan
 from install.house import House
 
@@ -23,6 +25,19 @@ def reports_plan(made: CommitmentReports) -> Plan:
         return OpenDoor("commitment", made.stop)
 
     return Plan("commitment", open_it)
+
+
+def router_plan(house: House) -> Plan:
+    """Studies that go to other machines by themselves."""
+
+    def open_it() -> OpenDoor:
+        services, clock = house.services, house.clock
+        store = DicomSender(house.config.dicom.ae_title, clock).store
+        router = Router(services.routing, services.retrieval, services.devices, store, clock, services.release_thread)
+        router.start()
+        return OpenDoor("routing", router.stop)
+
+    return Plan("routing", open_it)
 
 
 def plan(house: House, made: CommitmentReports) -> Plan:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from core.archive.store import Archive
+from core.index.tables import TransferRow
 from core.model.birth import on_day
 from core.model.commitment import CommitmentRequest, Named
 from core.model.device import Destination, Device, HisSender
@@ -27,11 +28,13 @@ from core.model.his import (
 )
 from core.model.identifiers import Identifier
 from core.model.order import Exam, OrderDraft, Room, Urgency
+from core.model.outgoing import Tally
 from core.model.patient import Demographics
 from core.model.people import Actor, Role, User
 from core.model.performed import MppsFacts
 from core.model.printing import PaperKind, Printer
 from core.model.report import ReportText
+from core.model.routing import Route
 from core.services import Services
 from core.services.acquisition import DoseEntry
 from core.services.startup import arrival_of
@@ -64,6 +67,8 @@ READING = {
     "people": {"holder", "idle_limit", "session", "users"},
     "printing": {"default_printer", "document", "head", "job", "jobs", "on_work", "printers", "withdrawn"},
     "reconciliation": {"unmatched"},
+    "retrieval": {"dresser", "find", "of_study"},
+    "routing": {"due", "objects", "routes", "transfers"},
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},
     "scheduling": {"day_page", "history", "line", "worklist"},
 }
@@ -233,6 +238,33 @@ def images(services: Services, step: int) -> None:
     services.reconciliation.dismiss(TECHNOLOGIST, stray.id, "autre enfant")
     services.acquisition.settle(HIS)
     engagements(services)
+    routed(services)
+
+
+def routed(services: Services) -> None:
+    """A new study is owed to an archive that is off, that then refuses some of it, that then takes the rest."""
+    services.devices.save(ADMIN, Device("ARCHIVE1", "127.0.0.1", 104, "archive", ("127.0.0.1",)))
+    services.routing.add(ADMIN, Route("ARCHIVE1", modality="CT"))
+    services.ingest.store(arrival("1.5.0", study="1.5", patient_id="EXT-5", name="SAWADOGO^Ali"))
+    services.routing.plan()
+    services.kit.index.writer.do(
+        lambda unit: TransferRow.update(state="QUEUED", upto=99, next_at=unit.now).where(TransferRow.id > 0).execute()
+    )
+    owed = services.routing.due()
+    assert owed is not None
+    services.routing.sending(owed)
+    services.routing.resume()
+    services.routing.unreachable(owed, "éteinte", 0)
+    services.routing.refused(owed, 1, ["1.5.0"])
+    services.routing.hidden(owed)
+    services.routing.stopped(owed)
+    services.routing.done(owed, 1)
+    for verb in (services.routing.retry, services.routing.abandon):
+        services.kit.index.writer.do(lambda unit: TransferRow.update(state="DEAD").where(TransferRow.id > 0).execute())
+        verb(ADMIN, owed.id)
+    left = services.retrieval.of_study(owed.study_id)
+    services.retrieval.sent(HIS, "ARCHIVE1", left, Tally(0, completed=len(left)), "ok", "")
+    services.routing.remove(ADMIN, services.routing.routes()[0].id)
 
 
 def engagements(services: Services) -> None:

@@ -677,3 +677,27 @@ CREATE INDEX "fetch_state_next_at" ON "fetch" ("state", "next_at");
 CREATE TABLE "told_safe" (
   "instance_id" INTEGER NOT NULL PRIMARY KEY
 );
+CREATE TABLE "route" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "source" TEXT NOT NULL,
+  "modality" TEXT NOT NULL,
+  "destination" TEXT NOT NULL,
+  "active" INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX "route_source_modality_destination" ON "route" ("source", "modality", "destination");
+CREATE TABLE "transfer" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "study_id" INTEGER NOT NULL,
+  "destination" TEXT NOT NULL,
+  "above" INTEGER NOT NULL,
+  "upto" INTEGER NOT NULL,
+  "state" TEXT NOT NULL,
+  "failed" TEXT NOT NULL,
+  "sent" INTEGER NOT NULL,
+  "attempts" INTEGER NOT NULL,
+  "why" TEXT NOT NULL,
+  "created_at" TEXT NOT NULL,
+  "next_at" TEXT NOT NULL
+);
+CREATE INDEX "transfer_state_next_at" ON "transfer" ("state", "next_at");
+CREATE INDEX "transfer_study_id_destination" ON "transfer" ("study_id", "destination");

@@ -44,6 +44,7 @@ from core.index.tables.places import (
     Session,
 )
 from core.index.tables.reports import Delivery, LateSeen, ReportDraft, ReportLock, ReportVersion, Viewed
+from core.index.tables.transfers import RouteRow, TransferRow
 
 __all__ = [
     "ALL",
@@ -87,6 +88,7 @@ __all__ = [
     "ReportVersion",
     "RequestedProcedure",
     "Room",
+    "RouteRow",
     "Series",
     "Session",
     "Step",
@@ -95,6 +97,7 @@ __all__ = [
     "Table",
     "Task",
     "ToldSafe",
+    "TransferRow",
     "Viewed",
     "Visit",
     "database",
@@ -125,6 +128,8 @@ REPLICATED: tuple[type[Table], ...] = (
     Instance,
     Quarantine,
     CommitmentRow,
+    RouteRow,
+    TransferRow,
     ReportVersion,
     ReportDraft,
     Viewed,
