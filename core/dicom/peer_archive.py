@@ -26,9 +26,10 @@ _DONE: Final = frozenset({0x0000, 0xB000})
 class PeerArchives:
     """Implements `PeerArchive` of `core.services.ports`. title: ours, where the images are to be sent."""
 
-    def __init__(self, sender: DicomSender, title: str) -> None:
+    def __init__(self, sender: DicomSender, title: str, most_answers: int = MOST_ANSWERS) -> None:
         self._sender = sender
         self._title = title
+        self._most_answers = most_answers
 
     def studies(self, device: Device, criteria: StudyCriteria) -> list[FoundStudy]:
         """C-FIND, study root, study level. Raises `BadMessage` for more answers than anybody can want."""
@@ -38,9 +39,10 @@ class PeerArchives:
             for answer in _answers(line.send_c_find(_keys(criteria), conformance.STUDY_ROOT_FIND), device):
                 if (study := _study_of(answer)) is not None:
                     found.append(study)
-                if len(found) > MOST_ANSWERS:
+                if len(found) > self._most_answers:
+                    line.abort()
                     sentence = _("%s répond plus de %d études à une question.")
-                    raise BadMessage(sentence % (device.ae_title, MOST_ANSWERS), "find")
+                    raise BadMessage(sentence % (device.ae_title, self._most_answers), "find")
         return found
 
     def move(self, device: Device, study_instance_uid: str) -> Moved:
