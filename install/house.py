@@ -13,6 +13,7 @@ from core.clock import Clock, SystemClock
 from core.config import Config
 from core.dicom.header import walk
 from core.dicom.peer_archive import PeerArchives
+from core.dicom.rejection_note import write
 from core.dicom.send import DicomSender
 from core.imaging.imaging import Imaging
 from core.model.received import ReceivedHeader
@@ -64,6 +65,7 @@ def _ports(config: Config, clock: Clock) -> Ports:
         store=sender.store,
         archives=PeerArchives(sender, config.dicom.ae_title),
         read_header=_header,
+        write_note=write,
         pages=Press(config.site),
     )
 

@@ -12,6 +12,7 @@ from core.dicom.negotiation import Refusal
 from core.i18n import _
 from core.model.finding import Level
 from core.model.received import REASON_SENTENCES, Reason
+from core.model.rejection import KEY_OBJECT_SELECTION
 
 
 def statement(limits: Limits | None = None) -> str:
@@ -45,6 +46,7 @@ def _services() -> list[tuple[str, str]]:
     return [
         (_("Vérification (C-ECHO)"), conformance.VERIFICATION),
         (_("Archivage (C-STORE), toute classe connue ou non"), f"{conformance.STORAGE_PREFIX}*"),
+        (_("Notes de rejet (IOCM) : les images citées ne sont plus montrées"), KEY_OBJECT_SELECTION),
         (_("Liste de travail (C-FIND)"), conformance.MODALITY_WORKLIST_FIND),
         (_("Recherche (C-FIND), racine patient"), conformance.PATIENT_ROOT_FIND),
         (_("Recherche (C-FIND), racine étude"), conformance.STUDY_ROOT_FIND),

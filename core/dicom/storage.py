@@ -11,6 +11,8 @@ import secrets
 from pathlib import Path
 from typing import Final, Protocol
 
+from core.dicom import rejection_note
+from core.dicom.dataset import BadDataSet
 from core.dicom.dimse import Reply
 from core.dicom.handlers import Request
 from core.dicom.header import LARGE_WINDOW, walk
@@ -19,6 +21,7 @@ from core.dicom.walk_fault import BadHeader
 from core.errors import OutOfResources
 from core.i18n import _
 from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored, StoreOutcome
+from core.model.rejection import KEY_OBJECT_SELECTION, RejectionNote
 
 ROOM_EVERY: Final = 64 << 20  # bytes of a spooled object between two looks at the free space
 
@@ -81,6 +84,12 @@ class StorageDoor:
         except BadHeader as error:
             refusal = refusal or error.why
             detail, mismatch = f"{error.detail} ({error.offset})" if error.offset else error.detail, error.mismatch
+        rejects: RejectionNote | None = None
+        if header is not None and header.sop_class_uid == KEY_OBJECT_SELECTION and request.caller.known:
+            try:
+                rejects = rejection_note.read(whole, syntax)
+            except BadDataSet as error:
+                refusal, detail = refusal or Reason.BAD_STRUCTURE, f"{error.reason} ({error.offset})"
         if header is not None and request.command.sop_class != request.context.abstract_syntax:
             refusal = refusal or Reason.UID_MISMATCH
         outcome = self._ingest.store(
@@ -94,6 +103,7 @@ class StorageDoor:
                 refusal=refusal,
                 refusal_detail=detail,
                 spooled=spooled,
+                rejects=rejects,
             )
         )
         self._devices.seen(request.caller.ae_title, "store")

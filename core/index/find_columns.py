@@ -77,7 +77,7 @@ EXPRESSIONS: Final[Mapping[str, str]] = {
 FROM: Final = {
     Level.PATIENT: "study s",
     Level.STUDY: "study s",
-    Level.SERIES: "study s JOIN series r ON r.study_id = s.id",
+    Level.SERIES: "study s JOIN series r ON r.study_id = s.id AND r.instances > 0",
     Level.IMAGE: "study s JOIN series r ON r.study_id = s.id JOIN instance i ON i.series_id = r.id",
 }
 STORED: Final = frozenset(name for name, sql in EXPRESSIONS.items() if sql[1] == "." and " " not in sql)

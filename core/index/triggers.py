@@ -26,13 +26,9 @@ _COUNTERS = (
         "count_instance_insert",
         "AFTER INSERT ON instance",
         "UPDATE series SET instances = instances + 1 WHERE id = NEW.series_id; "
-        "UPDATE study SET instances = instances + 1, bytes = bytes + NEW.size, last_image_at = NEW.received_at "
+        "UPDATE study SET instances = instances + 1, bytes = bytes + NEW.size, last_image_at = NEW.received_at, "
+        "series = series + (SELECT instances = 1 FROM series WHERE id = NEW.series_id) "
         "WHERE id = (SELECT study_id FROM series WHERE id = NEW.series_id);",
-    ),
-    (
-        "count_series_insert",
-        "AFTER INSERT ON series",
-        "UPDATE study SET series = series + 1 WHERE id = NEW.study_id;",
     ),
 )
 

@@ -35,6 +35,11 @@ def derived_uid(*parts: str) -> str:
     return f"2.25.{uuid.uuid5(_NAMESPACE, '|'.join(parts)).int}"
 
 
+def random_uid() -> str:
+    """A `2.25.` UID that nobody else has (PS3.5 B.2)."""
+    return f"2.25.{uuid.uuid4().int}"
+
+
 def accession(year: int, number: int) -> str:
     """`27-000508`: our own accession number, 9 characters (SH holds 16)."""
     return f"{year % 100:02d}-{number:06d}"

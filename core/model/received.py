@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.model.rejection import RejectionNote
+
 
 class Reason(StrEnum):
     """Why bytes are kept in quarantine, outside the archive."""
@@ -111,6 +113,7 @@ class Arrival:
     """One object at the door: its own identifiers as the command or the file meta say, its bytes, its header.
 
     dataset: the data set exactly as received, without preamble and file meta, in `transfer_syntax`.
+    rejects: the note in this object, when it is one that may take effect.
     spooled: path of a file holding the same bytes when the object was too big for memory; `dataset` is then empty.
     header: None when the walk failed; `refusal` then says why.
     """
@@ -124,6 +127,7 @@ class Arrival:
     refusal: Reason | None = None
     refusal_detail: str = ""
     spooled: str = ""
+    rejects: RejectionNote | None = None
 
 
 class Stored(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from core.index.counting import SERIES, STUDY
 from core.replication.spelling import Execute
 
 
@@ -14,7 +15,7 @@ class _Series(msgspec.Struct):
 
 class _Instance(msgspec.Struct):
     id: int
-    series_id: int
+    series_id: int | None  # none: hidden
 
 
 class _Study(msgspec.Struct):
@@ -27,7 +28,7 @@ class Counters:
     def __init__(self, execute: Execute) -> None:
         self._execute = execute
         self._studies: set[int] = set()
-        self._series: set[int] = set()
+        self._series: set[int | None] = set()
 
     def touch(self, table: str, image: msgspec.Raw) -> None:
         """A row of this table changes. For an instance: where it was, and where its image says it is."""
@@ -50,13 +51,3 @@ class Counters:
         for study_id in self._studies:
             self._execute(SERIES, (study_id,))
             self._execute(STUDY, (study_id,))
-
-
-SERIES = (
-    "UPDATE series SET instances = (SELECT COUNT(*) FROM instance i WHERE i.series_id = series.id) WHERE study_id = ?"
-)
-STUDY = (
-    "UPDATE study SET (instances, bytes, last_image_at) = (SELECT COUNT(*), COALESCE(SUM(i.size), 0), "
-    "MAX(i.received_at) FROM instance i JOIN series s ON s.id = i.series_id WHERE s.study_id = study.id), "
-    "series = (SELECT COUNT(*) FROM series s WHERE s.study_id = study.id) WHERE id = ?"
-)

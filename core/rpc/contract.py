@@ -17,7 +17,8 @@ from core.model.patient import Candidate, Demographics, Patient
 from core.model.people import Role, User
 from core.model.printing import Printer, PrintJob
 from core.model.query import DayFilter, DayPage
-from core.model.study import StudyLine
+from core.model.rejection import RejectionLine, RepeatRate, Title
+from core.model.study import InstanceLine, SeriesLine, StudyLine
 from core.model.worklist import ExamLine
 
 R = TypeVar("R")
@@ -307,6 +308,49 @@ class Unmatched(Call[tuple[StudyLine, ...]], frozen=True):
 class StudiesOf(Call[tuple[StudyLine, ...]], frozen=True):
     method: ClassVar[str] = "studies.of_step"
     step_id: int
+
+
+class SeriesOf(Call[tuple[SeriesLine, ...]], frozen=True):
+    """Open a study: audited."""
+
+    method: ClassVar[str] = "studies.series"
+    study_id: int
+
+
+class ImagesOf(Call[tuple[InstanceLine, ...]], frozen=True):
+    method: ClassVar[str] = "studies.instances"
+    series_id: int
+
+
+# Rejection of images, by the keys of `ImagesOf`.
+
+
+class RejectImages(Call[int], frozen=True):
+    """The number of the rejection."""
+
+    method: ClassVar[str] = "rejections.reject"
+    keys: tuple[str, ...]
+    title: Title
+    reason: str
+
+
+class UndoRejection(Call[None], frozen=True):
+    method: ClassVar[str] = "rejections.undo"
+    rejection_id: int
+    reason: str
+
+
+class Rejections(Call[tuple[RejectionLine, ...]], frozen=True):
+    """Newest first; of one study when it is named."""
+
+    method: ClassVar[str] = "rejections.lines"
+    study_id: int | None = None
+
+
+class RepeatRates(Call[tuple[RepeatRate, ...]], frozen=True):
+    method: ClassVar[str] = "rejections.repeat_rate"
+    first: date
+    last: date
 
 
 # Paper.

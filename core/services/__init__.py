@@ -37,6 +37,7 @@ from core.services.ports import Ports
 from core.services.printing import Printing
 from core.services.reconcile import Reconciliation
 from core.services.refusals import note_refusals
+from core.services.rejections import Rejections
 from core.services.reports import Reports
 from core.services.retrieval import Retrieval
 from core.services.routing import Routing
@@ -63,6 +64,7 @@ class Services:
     reconciliation: Reconciliation
     mpps: Mpps
     commitments: Commitments
+    rejections: Rejections
     studies: Studies
     retrieval: Retrieval
     fetching: Fetching
@@ -140,6 +142,7 @@ def open_services(
     kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
     people, devices, retrieval = People(kit), Devices(kit, ports), Retrieval(kit, imaging)
     reports, printing = Reports(kit, people), Printing(kit)
+    ingest = Ingest(kit)
     return Services(
         kit=kit,
         ports=ports,
@@ -147,7 +150,8 @@ def open_services(
         patients=Patients(kit),
         orders=Orders(kit),
         scheduling=Scheduling(kit),
-        ingest=Ingest(kit),
+        ingest=ingest,
+        rejections=Rejections(kit, ports, ingest),
         acquisition=Acquisition(kit),
         reconciliation=Reconciliation(kit),
         mpps=Mpps(kit),

@@ -32,6 +32,8 @@ def examine(kit: Kit, images: Iterable[Named]) -> Iterator[tuple[Named, Doubt | 
 
 
 def _doubt(kit: Kit, image: Named, row: Any) -> Doubt | None:
+    if row.series_id is None:  # rejected: it is shown to nobody
+        return Doubt.NO_SUCH_INSTANCE
     if row.sop_class_uid != image.sop_class_uid:
         return Doubt.CLASS_CONFLICT
     if row.incomplete:

@@ -78,6 +78,9 @@ def mark(unit: Unit, actor: Actor, row: Any) -> None:
     if Instance.get_by_id(row.id).damaged_at is not None:
         return
     Instance.update(damaged_at=unit.now).where(Instance.id == row.id).execute()
+    if row.series_id is None:  # rejected: it is shown to nobody
+        unit.audit(actor, "damaged", f"instance:{row.key}", path=row.path)
+        return
     study = _study_of(row)
     unit.audit(actor, "damaged", f"instance:{row.key}", study.patient_id, path=row.path)
     unit.event(f"study:{study.id}", study.id)
@@ -91,6 +94,8 @@ def heal(unit: Unit, actor: Actor, row: Any) -> None:
     if Instance.get_by_id(row.id).damaged_at is None:
         return
     Instance.update(damaged_at=None).where(Instance.id == row.id).execute()
+    if row.series_id is None:
+        return
     study = _study_of(row)
     unit.event(f"study:{study.id}", study.id)
     if not damaged_images([study.id]):

@@ -24,11 +24,13 @@ from core.index.writer import Unit
 from core.model.identifiers import is_uid
 from core.model.people import Actor, Role
 from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Stored, StoreOutcome
+from core.model.rejection import REFUSED_AGAIN, RESTORED_AGAIN
 from core.services.access import require
 from core.services.damaged import Content, data_set_of, heal, is_whole, mark, promised_meta, refuse_ours
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
+from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
 ARRIVING = 256  # studies whose folder is remembered
 
@@ -67,7 +69,7 @@ class Ingest:
         header = arrival.header
         assert header is not None
         if (known := self._known(header.sop_instance_uid)) is not None:
-            return self._again(arrival, *known)
+            return self._sent_again(arrival, *known)
         stored = self._write(self._folder(header), _meta_of(arrival), arrival)
         return self._index(arrival, header, stored)
 
@@ -84,7 +86,7 @@ class Ingest:
         """
         header = arrival.header
         assert header is not None
-        outcome = self._insert(arrival, header, stored)
+        outcome = self._insert(arrival, header, stored, adopting=True)
         if outcome is not None:
             return outcome
         row = Instance.get(Instance.sop_instance_uid == header.sop_instance_uid)
@@ -234,17 +236,44 @@ class Ingest:
             self._kit, stored, lambda: Instance.select().where(Instance.key == stored.key).exists()
         ):
             outcome = self._insert(arrival, header, stored)
-        if outcome is not None:
+        if outcome is not None and outcome.what is Stored.ARCHIVED:
             return outcome
-        self._kit.archive.drop(stored)  # another association was first
+        self._kit.archive.drop(stored)  # another association was first, or its rejection
         known = self._known(header.sop_instance_uid)
-        assert known is not None
-        return self._again(arrival, *known)
+        return self._sent_again(arrival, *known) if known else self._keep_aside(arrival, Reason.REJECTED_AGAIN, "")
 
-    def _insert(self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile) -> StoreOutcome | None:
-        """None when the UID has a row already."""
+    def _insert(
+        self, arrival: Arrival, header: ReceivedHeader, stored: StoredFile, adopting: bool = False
+    ) -> StoreOutcome | None:
+        """None when the UID has a row already; QUARANTINED, and nothing written, when it was rejected for good."""
         actor = _sender_of(arrival)
-        return self._kit.index.writer.do(lambda unit: insert_image(unit, self._kit, actor, arrival, header, stored))
+
+        def act(unit: Unit) -> StoreOutcome | None:
+            if arrival.rejects is not None:
+                return insert_note(unit, actor, arrival, stored)
+            titles = titles_in_force(unit.sql, header.sop_instance_uid)
+            if titles & REFUSED_AGAIN and not adopting:
+                return StoreOutcome(Stored.QUARANTINED, Reason.REJECTED_AGAIN)
+            outcome = insert_image(unit, self._kit, actor, arrival, header, stored)
+            if outcome is not None and titles:
+                hide_on_arrival(unit, header.sop_instance_uid, titles)
+            return outcome
+
+        return self._kit.index.writer.do(act)
+
+    def _sent_again(self, arrival: Arrival, path: str, syntax: str) -> StoreOutcome:
+        """What a machine sends once more, after what people decided about it."""
+        uid = arrival.sop_instance_uid
+        titles = titles_in_force(self._kit.index.db.execute_sql, uid)
+        if titles & REFUSED_AGAIN:
+            return self._keep_aside(arrival, Reason.REJECTED_AGAIN, "")
+        outcome = self._again(arrival, path, syntax)
+        if outcome.what is Stored.DUPLICATE and titles and titles <= RESTORED_AGAIN:
+            self._kit.index.writer.do(lambda unit: restore(unit, uid))
+        note, actor = arrival.rejects, _sender_of(arrival)
+        if outcome.what is Stored.DUPLICATE and note is not None:  # its effect may have been cut off
+            self._kit.index.writer.do(lambda unit: take_effect(unit, actor, note))
+        return outcome
 
     def quarantine(self, actor: Actor) -> list[QuarantineLine]:
         """What waits outside the archive for a person."""

@@ -11,6 +11,7 @@ from core.model.device import Device
 from core.model.fetching import FoundStudy, Moved, StudyCriteria
 from core.model.outgoing import Outgoing, Tally
 from core.model.received import ReceivedHeader
+from core.model.rejection import NoteDraft
 from core.model.report import ReportVersion
 from core.model.worklist import ExamLine
 
@@ -54,6 +55,12 @@ class ReadHeader(Protocol):
     ) -> ReceivedHeader: ...
 
 
+class WriteNote(Protocol):
+    """The data set of a rejection note, explicit little endian."""
+
+    def __call__(self, note: NoteDraft, /) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A finished document: its bytes, type and number of sheets."""
@@ -80,6 +87,7 @@ class Ports:
     store: StoreTo | None = None
     archives: PeerArchive | None = None
     read_header: ReadHeader | None = None
+    write_note: WriteNote | None = None
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None
     replica: Callable[[], dict[str, object]] | None = None

@@ -68,7 +68,8 @@ def is_known(actor: Actor, series_id: int, bits: int, quality: str) -> bool:
 
 def series_viewed(actor: Actor, study_ids: Iterable[int]) -> list[SeriesViewed]:
     """Every series of these studies, and how much of it this person saw."""
-    series = list(Series.select().where(Series.study.in_(list(study_ids))).order_by(Series.number, Series.id))
+    shown = Series.study.in_(list(study_ids)) & (Series.instances > 0)
+    series = list(Series.select().where(shown).order_by(Series.number, Series.id))
     ids = [s.id for s in series]
     seen = {v.series_id: v for v in Viewed.select().where(Viewed.login == actor.name, Viewed.series.in_(ids))}
     counted: Any = Instance.select(Instance.series, fn.SUM(fn.MIN(Instance.frames, MOST_FRAMES))).where(

@@ -41,7 +41,8 @@ class Studies:
     def of_step(self, actor: Actor, step_id: int) -> list[StudyLine]:
         """The studies of an exam."""
         check_exam(actor, step_id)
-        return [study_line(s) for s in Study.select().where(Study.step == step_id).order_by(Study.id)]
+        shown = (Study.step == step_id) & (Study.instances > 0)
+        return [study_line(s) for s in Study.select().where(shown).order_by(Study.id)]
 
     def get(self, actor: Actor, study_id: int) -> StudyLine:
         return study_line(study_row(actor, study_id))
@@ -49,7 +50,8 @@ class Studies:
     def series(self, actor: Actor, study_id: int) -> list[SeriesLine]:
         """Open a study: its series in order. Audited."""
         study = study_row(actor, study_id)
-        rows = Series.select().where(Series.study == study_id).order_by(Series.number, Series.id)
+        shown = (Series.study == study_id) & (Series.instances > 0)
+        rows = Series.select().where(shown).order_by(Series.number, Series.id)
 
         def act(unit: Unit) -> None:
             unit.audit(actor, "view_study", f"study:{study_id}", study.patient_id)

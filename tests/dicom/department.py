@@ -12,7 +12,9 @@ from core.clock import Clock
 from core.config import filled_template, load
 from core.dicom.commitment_report import CommitmentReports
 from core.dicom.door import open_door
+from core.dicom.header import walk
 from core.dicom.limits import Limits
+from core.dicom.rejection_note import write
 from core.dicom.server import DicomServer
 from core.imaging.imaging import Imaging
 from core.index.opening import Index
@@ -22,7 +24,7 @@ from core.model.order import Exam, OrderDraft, Room
 from core.model.patient import Demographics
 from core.model.people import Actor, Role
 from core.model.worklist import ExamLine
-from core.services import Services, open_services
+from core.services import Ports, Services, open_services
 from tests.dicom.modality import PATIENCE
 
 RECEPTION = Actor("mariam", frozenset({Role.RECEPTION, Role.ADMINISTRATOR}), origin="test")
@@ -89,7 +91,7 @@ def open_department(data: Path, clock: Clock, *settings: str, imaging: Imaging |
     hospital = ["site.hospital=CHU pédiatrique", "site.patient_prefix=CDG", "site.authority=CHUP-CDG"]
     (data / "yelen.toml").write_text(filled_template(hospital), "utf-8")
     config = load(data, ["dicom.port=0", *settings])
-    department = Department(open_services(config, clock=clock, imaging=imaging))
+    department = Department(open_services(config, Ports(read_header=walk, write_note=write), clock, imaging))
     _furnish(department)
     return department
 

@@ -33,6 +33,7 @@ from core.model.patient import Demographics
 from core.model.people import Actor, Role, User
 from core.model.performed import MppsFacts
 from core.model.printing import PaperKind, Printer
+from core.model.rejection import Title
 from core.model.report import ReportText
 from core.model.routing import Route
 from core.services import Services
@@ -70,6 +71,7 @@ READING = {
     "retrieval": {"dresser", "find", "of_study"},
     "routing": {"due", "objects", "routes", "transfers"},
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},
+    "rejections": {"lines", "repeat_rate"},
     "scheduling": {"day_page", "history", "line", "worklist"},
 }
 """Verbs that change nothing."""
@@ -238,6 +240,7 @@ def images(services: Services, step: int) -> None:
     services.reconciliation.dismiss(TECHNOLOGIST, stray.id, "autre enfant")
     services.acquisition.settle(HIS)
     engagements(services)
+    rejected(services)
     routed(services)
 
 
@@ -279,6 +282,16 @@ def engagements(services: Services) -> None:
     assert services.commitments.judge(untold)
     services.commitments.reported(services.commitments.verdict(told.id), told.id)
     services.commitments.not_taken(untold, "éteinte")
+
+
+def rejected(services: Services) -> None:
+    """Two images of nobody's exam are rejected here, and one of them is taken back."""
+    stray = services.reconciliation.unmatched(TECHNOLOGIST)[0]
+    series = services.studies.series(TECHNOLOGIST, stray.id)[0]
+    [image] = services.studies.instances(TECHNOLOGIST, series.id)
+    number = services.rejections.reject(TECHNOLOGIST, [image.key], Title.QUALITY, "flou")
+    services.rejections.undo(LEAD, number, "lisible")
+    services.rejections.reject(LEAD, [image.key], Title.SAFETY, "autre enfant")
 
 
 def found_again(services: Services) -> None:

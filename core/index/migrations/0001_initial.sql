@@ -368,7 +368,7 @@ CREATE UNIQUE INDEX "series_study_id_series_instance_uid" ON "series" ("study_id
 CREATE TABLE "instance" (
   "id" INTEGER NOT NULL PRIMARY KEY,
   "key" TEXT NOT NULL,
-  "series_id" INTEGER NOT NULL,
+  "series_id" INTEGER,
   "sop_instance_uid" TEXT NOT NULL,
   "sop_class_uid" TEXT NOT NULL,
   "transfer_syntax" TEXT NOT NULL,
@@ -701,3 +701,29 @@ CREATE TABLE "transfer" (
 );
 CREATE INDEX "transfer_state_next_at" ON "transfer" ("state", "next_at");
 CREATE INDEX "transfer_study_id_destination" ON "transfer" ("study_id", "destination");
+CREATE TABLE "rejection" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "note_uid" TEXT NOT NULL,
+  "title" TEXT NOT NULL,
+  "study_instance_uid" TEXT NOT NULL,
+  "actor" TEXT NOT NULL,
+  "origin" TEXT NOT NULL,
+  "reason" TEXT NOT NULL,
+  "at" TEXT NOT NULL,
+  "undone_at" TEXT,
+  "undone_by" TEXT NOT NULL,
+  "undone_why" TEXT NOT NULL
+);
+CREATE UNIQUE INDEX "rejection_note_uid" ON "rejection" ("note_uid");
+CREATE INDEX "rejection_study_instance_uid" ON "rejection" ("study_instance_uid");
+CREATE INDEX "rejection_title_at" ON "rejection" ("title", "at");
+CREATE TABLE "rejected_instance" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "rejection_id" INTEGER NOT NULL,
+  "sop_instance_uid" TEXT NOT NULL,
+  "series_id" INTEGER,
+  "restored_at" TEXT,
+  FOREIGN KEY ("rejection_id") REFERENCES "rejection" ("id")
+);
+CREATE INDEX "rejected_instance_rejection_id" ON "rejected_instance" ("rejection_id");
+CREATE INDEX "rejected_instance_sop_instance_uid" ON "rejected_instance" ("sop_instance_uid");

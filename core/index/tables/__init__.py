@@ -43,6 +43,7 @@ from core.index.tables.places import (
     Room,
     Session,
 )
+from core.index.tables.rejections import RejectedInstance, Rejection
 from core.index.tables.reports import Delivery, LateSeen, ReportDraft, ReportLock, ReportVersion, Viewed
 from core.index.tables.transfers import RouteRow, TransferRow
 
@@ -82,6 +83,8 @@ __all__ = [
     "PrintJob",
     "Printer",
     "Quarantine",
+    "RejectedInstance",
+    "Rejection",
     "ReplicaState",
     "ReportDraft",
     "ReportLock",
@@ -130,6 +133,8 @@ REPLICATED: tuple[type[Table], ...] = (
     CommitmentRow,
     RouteRow,
     TransferRow,
+    Rejection,
+    RejectedInstance,
     ReportVersion,
     ReportDraft,
     Viewed,

@@ -86,8 +86,9 @@ class Series(Table):
 class Instance(Table):
     id = AutoField()
     key = TextField(unique=True)
-    series_id: int
-    series = ForeignKeyField(Series, object_id_name="series_id", index=False)
+    series_id: int | None
+    # None: rejected, or a rejection note. Whoever comes through a series does not meet it.
+    series = ForeignKeyField(Series, null=True, object_id_name="series_id", index=False)
     sop_instance_uid = TextField(unique=True)
     sop_class_uid = TextField()
     transfer_syntax = TextField()
