@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from core.model.device import Destination, HisSender
+from core.model.export import Asked, Progress
 from core.model.fetching import Fetch, FetchProgress
 from core.model.his import MessageLine
 from core.model.order import Exam, Room
@@ -224,6 +225,21 @@ class SetAside(msgspec.Struct, frozen=True):
 
 class Quarantined(Call[tuple[SetAside, ...]], frozen=True):
     method: ClassVar[str] = "ingest.quarantine"
+
+
+class BeginExport(Call[Progress], frozen=True):
+    """folder: a full path on the box. asked: the whole department, a patient or a study."""
+
+    method: ClassVar[str] = "export.begin"
+    folder: str
+    asked: Asked = Asked()
+
+
+class ProceedExport(Call[Progress], frozen=True):
+    """About a second of work on the export begun in a folder."""
+
+    method: ClassVar[str] = "export.proceed"
+    folder: str
 
 
 class Import(Call[Imported], frozen=True):

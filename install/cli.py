@@ -30,7 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "printer": ("install.commands.printers:printer", "imprimantes : add, list, remove"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
-    "import": ("install.commands.importing:import_", "archiver des fichiers, un disque, une clé USB"),
+    "import": (
+        "install.commands.importing:import_",
+        "archiver des fichiers, un disque, une clé USB, ou ramener un export",
+    ),
+    "export": ("install.commands.exporting:export", "tout copier dans un dossier que d'autres savent lire"),
     "migrate": ("install.commands.migrate:migrate", "faire venir les études d'une autre archive"),
     "verify": ("install.commands.verify:verify", "relire chaque fichier et comparer son empreinte"),
     "reindex": ("install.commands.reindex:reindex", "refaire l'index des images à partir des fichiers"),

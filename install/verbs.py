@@ -71,6 +71,8 @@ def verbs_of(house: House) -> Verbs:
     }
     console: Verbs = {
         c.BackUp: lambda _s, a, p: backup.back_up(house, a, p.folder),
+        c.BeginExport: lambda s, a, p: s.export.begin(a, p.folder, p.asked),
+        c.ProceedExport: lambda s, a, p: s.export.proceed(a, p.folder),
         c.Import: lambda s, a, p: import_media(s, a, Path(p.path)),
     }
     verbs: dict[type[t.Call[Any]], Verb] = dict(VERBS)

@@ -59,6 +59,10 @@ class Unit:
         """A row of the chain. action: a short English verb; what: `step:12`, `instance:…`; detail: facts."""
         self._audit.append(self.sql, stamp(self.now), actor, action, what, patient_id, outcome, detail)
 
+    def chain_goes_on(self) -> None:
+        """Rows of the chain were put in as they are: the next one follows the last of them."""
+        self._audit.load(self.sql)
+
     def event(self, topic: str, key: object = "") -> None:
         self.changes[topic, str(key)] = None
 

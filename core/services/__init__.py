@@ -22,6 +22,7 @@ from core.services.auditing import Auditing
 from core.services.commitments import Commitments
 from core.services.devices import Devices
 from core.services.events import Events
+from core.services.export import Export
 from core.services.fetching import Fetching
 from core.services.his import His
 from core.services.housekeeping import Housekeeping
@@ -79,6 +80,7 @@ class Services:
     audit: Auditing
     standing: Standing
     housekeeping: Housekeeping
+    export: Export
 
     @property
     def clock(self) -> Clock:
@@ -170,6 +172,7 @@ def open_services(
         audit=Auditing(kit),
         standing=Standing(kit, ports, _version(), clock.now()),
         housekeeping=Housekeeping(kit),
+        export=Export(kit, ports),
     )
 
 

@@ -58,6 +58,7 @@ TEXT = ReportText(findings="Pas d'hémorragie.", conclusion="Scanner normal.")
 
 READING = {
     "audit": {"verify"},
+    "export": {"begin", "proceed"},
     "commitments": {"due", "verdict"},
     "devices": {"all", "attempts", "by_ae", "by_caller", "destinations", "senders"},
     "his": {"messages", "senders"},
