@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from peewee import BlobField, FloatField
 
+from core.index.state_counts import recount
+from core.index.state_counts import triggers as state_triggers
 from core.index.tables import APPEND_ONLY, DERIVED, REPLICATED, ReportVersion, Table
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def install(db: IndexDatabase) -> None:
     db.execute_sql("BEGIN IMMEDIATE")
     for name in found:
         db.execute_sql(f"DROP TRIGGER {quoted(name)}")
-    for statement in wanted.values():
+    for statement in (*wanted.values(), *recount()):
         db.execute_sql(statement)
     db.execute_sql("COMMIT")
 
@@ -126,7 +128,7 @@ def statements() -> list[str]:
                 f"CREATE TRIGGER frozen_{name}_{verb.lower()} BEFORE {verb} ON {quoted(name)} "
                 f"BEGIN SELECT RAISE(ABORT, 'append-only table'); END"
             )
-    return made + _frozen_versions()
+    return [*made, *_frozen_versions(), *state_triggers()]
 
 
 def _frozen_versions() -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from peewee import fn
 
+from core.index.state_counts import by_state
 from core.index.tables import (
     Inbox,
     Node,
@@ -33,8 +34,7 @@ class Standing:
 
     def status(self) -> dict[str, Any]:
         """Everything `yelen status --json` promises."""
-        applied = _by_state(Inbox)
-        letters, papers = _by_state(Outbox), _by_state(PrintJob)
+        applied, letters, papers = by_state(Inbox), by_state(Outbox), by_state(PrintJob)
         # Counted by study: millions of instances are not walked every few seconds.
         studies, series, instances = Study.select(
             fn.COUNT(Study.id), fn.SUM(Study.series), fn.SUM(Study.instances)
@@ -89,7 +89,3 @@ class Standing:
             "free_percent": round(self._kit.archive.free_percent(), 1),
             "days_left": min(int(free / (bytes_in / days)), 9_999) if bytes_in else None,
         }
-
-
-def _by_state(table: Any) -> dict[str, int]:
-    return dict(table.select(table.state, fn.COUNT(table.id)).group_by(table.state).tuples())

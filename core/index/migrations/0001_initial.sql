@@ -108,6 +108,12 @@ CREATE TABLE "requested_procedure" (
 CREATE INDEX "requested_procedure_request_id" ON "requested_procedure" ("request_id");
 CREATE UNIQUE INDEX "requested_procedure_procedure_id" ON "requested_procedure" ("procedure_id");
 CREATE UNIQUE INDEX "requested_procedure_study_instance_uid" ON "requested_procedure" ("study_instance_uid");
+CREATE TABLE "state_count" (
+  "tbl" TEXT NOT NULL,
+  "state" TEXT NOT NULL,
+  "n" INTEGER NOT NULL,
+  PRIMARY KEY ("tbl", "state")
+);
 CREATE TABLE "step" (
   "id" INTEGER NOT NULL PRIMARY KEY,
   "procedure_id" INTEGER NOT NULL,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from core.index.tables.base import Table, database
 from core.index.tables.commitments import CommitmentRow, ToldSafe
 from core.index.tables.fetching import Fetch
-from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState
+from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState, StateCount
 from core.index.tables.images import (
     INSTANCE_DERIVED,
     SERIES_DERIVED,
@@ -94,6 +94,7 @@ __all__ = [
     "RouteRow",
     "Series",
     "Session",
+    "StateCount",
     "Step",
     "StepHistory",
     "Study",
@@ -160,6 +161,7 @@ LOCAL: tuple[type[Table], ...] = (
     Journal,
     ReplicaState,
     CallerAttempt,
+    StateCount,
 )
 """Tables that belong to this building alone. Secrets (audit key, storage key) are files in `secrets/`, never rows."""
 

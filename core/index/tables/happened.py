@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import SQL, AutoField, IntegerField, TextField
+from peewee import SQL, AutoField, CompositeKey, IntegerField, TextField
 
 from core.index.fields import MomentField
 from core.index.tables.base import Table
@@ -76,3 +76,14 @@ class CallerAttempt(Table):
 
     class Meta:
         indexes = ((("door", "ae_title", "address", "result"), True),)
+
+
+class StateCount(Table):
+    """How many rows of a queue are in each state; written by triggers."""
+
+    tbl = TextField()
+    state = TextField()
+    n = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("tbl", "state")
