@@ -13,6 +13,9 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _NAMESPACE = uuid.UUID("8a2f4f5e-7f0f-5c6e-9d57-0b6b1a3c2d10")
 
 
+UNVERIFIED = "U"  # HL7 table 0203: a number that only a machine has said
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """A number with the authority that issues it, so that two hospitals' `0012` are two numbers.

@@ -41,6 +41,27 @@ def contradiction(header: ReceivedHeader, known: Demographics) -> str:
     return ""
 
 
+def unlikeness(header: ReceivedHeader, known: Demographics) -> str:
+    """Why images that only a number ties to this patient are not taken for theirs, in French; "" when they are.
+
+    A family name is shared by thousands, and twins have neighbouring numbers: the given name must not be another.
+    """
+    if why := contradiction(header, known):
+        return why
+    given = set(phonetic_key(split_person_name(header.patient_name)[1]).split())
+    theirs = set(phonetic_key(f"{known.given_names} {known.usual_name}").split())
+    if given and theirs and given.isdisjoint(theirs):
+        return _("prénom différent : « %s »") % header.patient_name.replace("^", " ").strip()
+    return ""
+
+
+def could_be_one(a: Demographics, b: Demographics) -> bool:
+    """Whether two records can be of one child: one name within the other, birth and sex not against it."""
+    ours = set(phonetic_key(f"{a.family_name} {a.given_names}").split())
+    theirs = set(phonetic_key(f"{b.family_name} {b.given_names}").split())
+    return (ours <= theirs or theirs <= ours) and not a.birth.contradicts(b.birth) and {a.sex, b.sex} != {"F", "M"}
+
+
 def same_name(header: ReceivedHeader, known: Demographics) -> bool:
     """Whether every word of the name sounds the same, and birth and sex speak not against it."""
     ours = set(phonetic_key(f"{known.family_name} {known.given_names}").split())

@@ -14,12 +14,14 @@ from core.index.tables import Patient as Row
 from core.index.tables import PatientIdentifier, Task, Visit
 from core.index.writer import Unit
 from core.model.his import AdtFeed, InboxState, PatientFeed
-from core.model.identifiers import Identifier
+from core.model.identifiers import UNVERIFIED, Identifier
 from core.model.patient import Demographics
 from core.model.people import Actor, Role
+from core.model.reconciliation import could_be_one
 from core.services.kit import Kit
 from core.services.merging import merge_rows
-from core.services.patient_acts import create_patient, update_patient
+from core.services.patient_acts import create_patient, update_patient, yield_number
+from core.services.tasks import ask
 
 
 class Told(NamedTuple):
@@ -41,7 +43,8 @@ def upsert(
 ) -> Told:
     """The patient of a feed, created or brought up to date. others: also its further numbers (PID-3 repeats)."""
     row = by_identifier(feed.principal.value, feed.principal.authority)
-    if row is None:
+    yielded = _verified(unit, kit, actor, row, feed) if row is not None else None
+    if row is None or yielded is not None:
         row = create_patient(
             unit,
             kit,
@@ -53,9 +56,11 @@ def upsert(
             ward=feed.ward or "",
             deceased_on=feed.deceased_on,
         )
-        held = add_numbers(unit, row, feed) if others else ""
+        asked = [add_numbers(unit, row, feed) if others else ""]
+        if yielded is not None:
+            asked.append(_ask_whose_images(unit, row, yielded))
         _visit(unit, row, feed, closes)
-        return Told(row, held=held)
+        return Told(row, held="; ".join(text for text in asked if text))
     if told_at is not None and row.told_at is not None and told_at < row.told_at:
         return Told(row, stale=True)
     also: dict[str, Any] = {"told_at": told_at or row.told_at}
@@ -69,6 +74,24 @@ def upsert(
     held = add_numbers(unit, row, feed) if others else ""
     _visit(unit, row, feed, closes)
     return Told(row, held=held)
+
+
+def _verified(unit: Unit, kit: Kit, actor: Actor, row: Any, feed: PatientFeed) -> Any | None:
+    """A number that only a machine has said is the HIS's from now on. The patient who had it, when another child."""
+    number = feed.principal
+    typed = PatientIdentifier.get_or_none(
+        PatientIdentifier.value == number.value,
+        PatientIdentifier.authority == number.authority,
+        PatientIdentifier.patient == row.id,
+        PatientIdentifier.kind == UNVERIFIED,
+    )
+    if typed is None or not feed.family_name:
+        return None
+    if not row.provisional or could_be_one(_said(feed, Demographics(feed.family_name)), demographics_of(row)):
+        PatientIdentifier.update(kind=number.kind).where(PatientIdentifier.id == typed.id).execute()
+        return None
+    yield_number(unit, kit, actor, row, number.value, number.authority)
+    return row
 
 
 def _said(feed: PatientFeed, known: Demographics) -> Demographics:
@@ -107,21 +130,22 @@ def add_numbers(unit: Unit, row: Any, feed: PatientFeed) -> str:
 
 
 def _ask_whose_number(unit: Unit, row: Any, other: Any, number: Identifier) -> str:
-    """One open task for the identity officer, however often the HIS says it."""
-    text: str = _("Le SIH donne à %s le numéro %s, déjà porté par %s : même enfant, ou erreur ?") % (
-        row.number,
-        f"{number.value} ({number.authority})",
-        other.number,
+    said = f"{number.value} ({number.authority})"
+    sentence: str = _("Le SIH donne à %s le numéro %s, déjà porté par %s : même enfant, ou erreur ?")
+    return _ask_identity(unit, row, sentence % (row.number, said, other.number))
+
+
+def _ask_whose_images(unit: Unit, row: Any, other: Any) -> str:
+    sentence: str = _(
+        "Une machine a donné le numéro %s à %s ; le SIH le donne à un autre enfant : de qui sont les images ?"
     )
+    return _ask_identity(unit, other, sentence % (row.number, other.number))
+
+
+def _ask_identity(unit: Unit, row: Any, text: str) -> str:
+    """One open task for the identity officer, however often the HIS says it."""
     if not Task.select().where(Task.kind == "identifier", Task.text == text, Task.done_at.is_null()).exists():
-        insert(
-            Task,
-            kind="identifier",
-            patient_id=row.id,
-            role=str(Role.IDENTITY_OFFICER),
-            text=text,
-            created_at=unit.now,
-        )
+        ask(unit, "identifier", Role.IDENTITY_OFFICER, text, patient_id=row.id)
         unit.event("alarm", "identifier")
     return text
 
@@ -177,6 +201,6 @@ def _hold(unit: Unit, prior: Any, survivor: Any) -> str:
         prior.number,
         survivor.number,
     )
-    insert(Task, kind="merge", patient_id=survivor.id, role=str(Role.IDENTITY_OFFICER), text=text, created_at=unit.now)
+    ask(unit, "merge", Role.IDENTITY_OFFICER, text, patient_id=survivor.id)
     unit.event("alarm", "merge")
     return text

@@ -11,14 +11,15 @@ from typing import Any
 
 from core.i18n import _
 from core.index.patient_rows import current, demographics_of
-from core.index.rows import find
-from core.index.tables import Device, database
+from core.index.rows import find, insert
+from core.index.tables import Device, PatientIdentifier, database
 from core.index.writer import Unit
 from core.model.device import ae_key
+from core.model.identifiers import UNVERIFIED
 from core.model.order import Exam
 from core.model.people import Actor
 from core.model.received import ReceivedHeader, Sender
-from core.model.reconciliation import contradiction, demographics_sent, incoherence
+from core.model.reconciliation import contradiction, demographics_sent, incoherence, unlikeness
 from core.model.step import Flag, StepEvent
 from core.model.study import Match
 from core.services.kit import Kit
@@ -106,19 +107,9 @@ def _patient_of(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader) -> t
     """The patient of this number, or a provisional one; None and why when what was sent contradicts the known one."""
     known = bearer_of(kit, header)
     if known is not None:
-        why = contradiction(header, demographics_of(known))
+        why = unlikeness(header, demographics_of(known))
         return (None, why) if why else (current(known.id), "")
-    patient = create_patient(
-        unit,
-        kit,
-        actor,
-        demographics_sent(header),
-        number=header.patient_id,
-        authority=header.issuer_of_patient_id or kit.config.site.authority,
-        provisional=True,
-        reason="images",
-    )
-    return patient, ""
+    return _provisional(unit, kit, actor, header), ""
 
 
 def _unscheduled(
@@ -155,3 +146,22 @@ def _unscheduled(
         scheduled_at=unit.now,
     )
     return Place(Match.UNSCHEDULED, patient, step, proposed)
+
+
+def _provisional(unit: Unit, kit: Kit, actor: Actor, header: ReceivedHeader) -> Any:
+    """A child that only a machine knows. A number of another issuer is never the house's own: that one is ours."""
+    issuer = header.issuer_of_patient_id
+    ours = issuer in ("", kit.config.site.authority)
+    patient = create_patient(
+        unit,
+        kit,
+        actor,
+        demographics_sent(header),
+        number=header.patient_id if ours else "",
+        kind=UNVERIFIED if ours else "PI",
+        provisional=True,
+        reason="images",
+    )
+    if not ours:
+        insert(PatientIdentifier, patient=patient.id, value=header.patient_id, authority=issuer, kind=UNVERIFIED)
+    return patient

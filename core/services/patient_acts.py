@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.i18n import _
 from core.index.patient_rows import demographics_columns, demographics_of
 from core.index.rows import insert
 from core.index.tables import Patient as Row
@@ -13,7 +14,17 @@ from core.model.identifiers import patient_number
 from core.model.names import person_name
 from core.model.patient import Demographics
 from core.model.people import Actor
+from core.model.study import Match
+from core.services.doubts import doubt_in_place
 from core.services.kit import Kit, issue
+
+
+def house_number(kit: Kit) -> str:
+    """The next patient number of ours that nobody bears, inside an act."""
+    while True:
+        number = patient_number(kit.config.site.patient_prefix, issue("patient"))
+        if not PatientIdentifier.select().where(PatientIdentifier.value == number).exists():
+            return number
 
 
 def create_patient(
@@ -24,18 +35,15 @@ def create_patient(
     *,
     number: str = "",
     authority: str = "",
+    kind: str = "PI",
     provisional: bool = False,
     reason: str = "",
     **also: Any,
 ) -> Any:
     """The row of a new patient, inside an act. A number of ours is issued when none is given."""
-    if not number:
-        prefix = kit.config.site.patient_prefix
-        number = patient_number(prefix, issue("patient"))
-        while PatientIdentifier.select().where(PatientIdentifier.value == number).exists():
-            number = patient_number(prefix, issue("patient"))
+    number = number or house_number(kit)
     row = insert(Row, number=number, provisional=provisional, created_at=unit.now, **demographics_columns(who), **also)
-    insert(PatientIdentifier, patient=row.id, value=number, authority=authority or kit.config.site.authority)
+    insert(PatientIdentifier, patient=row.id, value=number, authority=authority or kit.config.site.authority, kind=kind)
     unit.audit(actor, "register_patient", f"patient:{row.id}", row.id, number=number, reason=reason)
     unit.event(f"patient:{row.id}", row.id)
     return row
@@ -68,6 +76,26 @@ def show_identity(row: Any) -> None:
         birth_date=who.birth.dicom(),
         sex=who.sex,
     ).where(Study.patient == row.id).execute()
+
+
+def yield_number(unit: Unit, kit: Kit, actor: Actor, row: Any, value: str, authority: str) -> None:
+    """The HIS says whose a number is that a machine had given this patient: they get one of ours, their images a doubt.
+
+    Whoever took the images typed a number; whether they typed the wrong one or the right one, a person finds out.
+    """
+    mine = (PatientIdentifier.patient == row.id) & (PatientIdentifier.value == value)
+    PatientIdentifier.delete().where(mine, PatientIdentifier.authority == authority).execute()
+    number = house_number(kit)
+    insert(PatientIdentifier, patient=row.id, value=number, authority=kit.config.site.authority)
+    Row.update(number=number).where(Row.id == row.id).execute()
+    row.number = number
+    show_identity(row)
+    why = _("le SIH donne le numéro %s à un autre enfant") % value
+    for study in Study.select().where(Study.patient == row.id, Study.match != str(Match.UNRECONCILED)):
+        doubt_in_place(unit, actor, study, why)
+    unit.audit(actor, "yield_number", f"patient:{row.id}", row.id, number=value, now=number)
+    unit.event(f"patient:{row.id}", row.id)
+    touch_exams(unit, row.id)
 
 
 def touch_exams(unit: Unit, patient_id: int) -> None:
