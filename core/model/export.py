@@ -17,6 +17,7 @@ MANIFEST: Final = "MANIFEST.TXT"
 DESCRIPTION: Final = "EXPORT.JSON"
 README: Final = "README.TXT"
 DICOMDIR: Final = "DICOMDIR"
+COPIED: Final = ("DICOM", "HIDDEN", "ASIDE")  # folders of files as archived
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -73,6 +74,11 @@ class Progress:
 def image_name(study_id: int, series_id: int, instance_id: int) -> str:
     """`DICOM/ST000001/SE00000A/IM0000ZZ`."""
     return f"DICOM/ST{_base36(study_id)}/SE{_base36(series_id)}/IM{_base36(instance_id)}"
+
+
+def hidden_name(instance_id: int) -> str:
+    """A rejected image, or the note that rejects: kept, and not to be shown, so not in the DICOMDIR."""
+    return f"HIDDEN/IM{_base36(instance_id)}"
 
 
 def aside_name(quarantine_id: int) -> str:

@@ -24,7 +24,7 @@ from core.i18n import _
 from core.index.exam_lines import exam_line
 from core.index.tables import Audit, Node, ReportVersion
 from core.index.writer import Unit
-from core.model.export import DESCRIPTION, MANIFEST, README, Asked, Phase, Progress, report_name
+from core.model.export import COPIED, DESCRIPTION, MANIFEST, README, Asked, Phase, Progress, report_name
 from core.model.people import Actor, Role
 from core.services.access import require
 from core.services.export_index import write_dicomdir
@@ -122,9 +122,7 @@ class Export:
     def _check_room(self, folder: Path, now: Connection, choice: Choice) -> None:
         """Raises `OutOfResources` before anything is written."""
         there = folder if folder.exists() else folder.parent
-        present = sum(
-            f.stat().st_size for part in ("DICOM", "ASIDE") for f in (folder / part).rglob("*") if f.is_file()
-        )
+        present = sum(f.stat().st_size for part in COPIED for f in (folder / part).rglob("*") if f.is_file())
         index = 2 * (self._kit.config.data / "index.sqlite").stat().st_size if choice.asked.is_all else 0
         needed = max(choice.bytes_of_files(now) - present, 0) + index + MARGIN
         free = shutil.disk_usage(there).free

@@ -32,14 +32,15 @@ def _files() -> str:
         "DICOM/        les images telles que reçues : fichiers DICOM Part 10, jamais modifiés\n"
         "DICOMDIR      leur répertoire (PS3.10), que toute visionneuse ouvre ; il dit ce que disent les fichiers, et\n"
         "              là où un fichier se tait la date de réception ou un numéro d'ordre tient la place\n"
+        "HIDDEN/       images rejetées et notes de rejet : gardées, à ne pas montrer\n"
         "ASIDE/        ce qui était mis de côté : illisible, ou contraire à un fichier déjà reçu\n"
         "REPORTS/      chaque version de chaque compte rendu, en PDF\n"
         "DATA/         les données, en lignes JSON (UTF-8), décrites plus bas\n"
         "EXPORT.JSON   ce qu'est ce dossier : site, date, lignes par table, ce qui manquait (faults)\n"
         "MANIFEST.TXT  l'empreinte SHA-256 de chaque fichier ; contrôle : sha256sum -c MANIFEST.TXT\n"
         "\n"
-        "Noms : DICOM/ST…/SE…/IM…, ASIDE/QU…, REPORTS/CR….PDF, suivis de l'id de la ligne (study, series, instance,\n"
-        "quarantine, report_version) en base 36 (0-9, A-Z), sur six caractères."
+        "Noms : DICOM/ST…/SE…/IM…, HIDDEN/IM…, ASIDE/QU…, REPORTS/CR….PDF, suivis de l'id de la ligne\n"
+        "(study, series, instance, quarantine, report_version) en base 36 (0-9, A-Z), sur six caractères."
     )
 
 

@@ -43,6 +43,7 @@ IMAGES = (
     "FROM study st JOIN series se ON se.study_id = st.id JOIN instance i ON i.series_id = se.id WHERE {where} "
     "ORDER BY st.sent_id, st.sent_issuer, st.id, se.id, i.number, i.id"
 )
+HIDDEN = "SELECT id, path, size, sha256 FROM instance WHERE series_id IS NULL ORDER BY id"
 ASIDE = "SELECT id, path, size, sha256, settled_at IS NULL FROM quarantine ORDER BY id"
 REPORTS = "SELECT id FROM report_version WHERE {where} ORDER BY id"
 
@@ -92,8 +93,8 @@ class Choice:
             "SELECT SUM(i.size) FROM study st JOIN series se ON se.study_id = st.id "
             f"JOIN instance i ON i.series_id = se.id WHERE {self.images}"
         )
-        aside = "SELECT SUM(size) FROM quarantine"
-        queries = [images, aside] if self.asked.is_all else [images]
+        others = ("SELECT SUM(size) FROM quarantine", "SELECT SUM(size) FROM instance WHERE series_id IS NULL")
+        queries = (images, *others) if self.asked.is_all else (images,)
         return sum(connection.execute(query).fetchone()[0] or 0 for query in queries)
 
     @property

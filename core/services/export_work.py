@@ -17,8 +17,8 @@ import msgspec
 from core.archive.disk import Disk, replace
 from core.errors import BadMessage, Conflict
 from core.i18n import _
-from core.model.export import DESCRIPTION, FORMAT, MANIFEST, Asked, Phase, aside_name, image_name
-from core.services.export_rows import ASIDE, IMAGES, REPORTS, Choice
+from core.model.export import COPIED, DESCRIPTION, FORMAT, MANIFEST, Asked, Phase, aside_name, hidden_name, image_name
+from core.services.export_rows import ASIDE, HIDDEN, IMAGES, REPORTS, Choice
 
 WORK: Final = ".work"
 
@@ -126,10 +126,9 @@ class Work:
                 images.write(msgspec.json.encode(image) + b"\n")
                 files.write(msgspec.json.encode(Copy(image.path, image.target, image.size, image.sha256)) + b"\n")
                 count, size = count + 1, size + image.size
-            for number, path, bytes_, sha256, waits in connection.execute(ASIDE) if choice.asked.is_all else ():
-                copy = Copy(path, aside_name(number), bytes_, sha256, bool(waits))
+            for copy in _others(connection) if choice.asked.is_all else ():
                 files.write(msgspec.json.encode(copy) + b"\n")
-                count, size = count + 1, size + bytes_
+                count, size = count + 1, size + copy.size
         where = choice.where("report_version")
         reports = [row[0] for row in connection.execute(REPORTS.format(where=where))]
         (self._work / "reports").write_text(json.dumps(reports), encoding="utf-8")
@@ -158,14 +157,22 @@ class Work:
         replace(Disk(), target, content)
 
     def files(self) -> Iterable[Path]:
-        """What the export holds besides images and what was set aside."""
+        """What the export holds besides the files that it copies."""
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder)
-            if path.is_file() and name.parts[0] not in (WORK, "DICOM", "ASIDE") and str(name) != MANIFEST:
+            if path.is_file() and name.parts[0] not in (WORK, *COPIED) and str(name) != MANIFEST:
                 yield path
 
     def finish(self) -> None:
         shutil.rmtree(self._work)
+
+
+def _others(connection: sqlite3.Connection) -> Iterator[Copy]:
+    """What no series shows: rejected images and their notes, and what was set aside."""
+    for number, path, size, sha256 in connection.execute(HIDDEN):
+        yield Copy(path, hidden_name(number), size, sha256)
+    for number, path, size, sha256, waits in connection.execute(ASIDE):
+        yield Copy(path, aside_name(number), size, sha256, bool(waits))
 
 
 def described(state: State, site: str, hospital: str, **facts: Any) -> bytes:

@@ -28,7 +28,7 @@ from core.index.opening import Index, open_index
 from core.index.tables import REPLICATED, Node, Table
 from core.index.triggers import blob_columns, columns, float_columns, quoted
 from core.index.writer import Unit
-from core.model.export import DESCRIPTION, FORMAT, MANIFEST, aside_name, image_name, rows_name
+from core.model.export import DESCRIPTION, FORMAT, MANIFEST, aside_name, hidden_name, image_name, rows_name
 from core.model.people import Actor
 from core.services.export_rows import FAMILIES
 
@@ -106,6 +106,8 @@ class Parcel:
             match table._meta.table_name:
                 case "series":
                     study_of[row["id"]] = row["study_id"]
+                case "instance" if row["series_id"] is None:
+                    yield hidden_name(row["id"]), row["path"], row["size"], row["sha256"]
                 case "instance":
                     name = image_name(study_of[row["series_id"]], row["series_id"], row["id"])
                     yield name, row["path"], row["size"], row["sha256"]

@@ -16,6 +16,7 @@ import pytest
 from pydicom.fileset import FileSet
 
 from core.clock import SystemClock
+from core.dicom.rejection_note import write
 from core.errors import BadInput, BadMessage, Conflict, NotAllowed, NotFound, OutOfResources
 from core.index.tables import REPLICATED
 from core.model.export import Asked, Phase, Progress
@@ -26,6 +27,7 @@ from core.services.export_rows import FAMILIES
 from core.services.import_back import Parcel, bring_back
 from printers.pages.press import Press
 from tests.people.hospital import ADMIN, RADIOLOGIST, hospital, site_config
+from tests.people.images import read_header
 from tests.replication.every_verb import everything, watched
 from tests.skips import needs_dcmtk
 
@@ -41,7 +43,12 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_hospital(folder: Path):  # type: ignore[no-untyped-def]
-    return hospital(folder, SystemClock(), Ports(pages=Press(site_config(folder).site)), accounts=True)
+    return hospital(
+        folder,
+        SystemClock(),
+        Ports(pages=Press(site_config(folder).site), read_header=read_header, write_note=write),
+        accounts=True,
+    )
 
 
 @pytest.fixture
@@ -123,6 +130,14 @@ def test_every_file_of_an_export_has_its_fingerprint(services: Services, tmp_pat
     assert all(p.stat().st_mode & 0o077 == 0 for p in (out, *out.rglob("*")))
 
 
+def test_rejected_images_are_kept_apart_and_a_viewer_does_not_meet_them(services: Services, tmp_path: Path) -> None:
+    exported(services, tmp_path / "out")
+    hidden = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "out" / "HIDDEN").iterdir()}
+    with sqlite3.connect(f"file:{services.config.data / 'index.sqlite'}?mode=ro", uri=True) as index:
+        assert hidden == {s for (s,) in index.execute("SELECT sha256 FROM instance WHERE series_id IS NULL")}
+    assert len(hidden) >= 2
+
+
 def test_names_are_those_of_media(services: Services, tmp_path: Path) -> None:
     exported(services, tmp_path / "out")
     for path in (tmp_path / "out" / "DICOM").rglob("*"):
@@ -136,7 +151,7 @@ def test_the_dicomdir_leads_to_every_image(services: Services, tmp_path: Path) -
     files = FileSet(pydicom.dcmread(tmp_path / "out" / "DICOMDIR"))
     by_uid = {instance.SOPInstanceUID: Path(instance.path) for instance in files}
     with sqlite3.connect(f"file:{services.config.data / 'index.sqlite'}?mode=ro", uri=True) as index:
-        wanted = dict(index.execute("SELECT sop_instance_uid, sha256 FROM instance"))
+        wanted = dict(index.execute("SELECT sop_instance_uid, sha256 FROM instance WHERE series_id IS NOT NULL"))
     assert {uid: hashlib.sha256(path.read_bytes()).hexdigest() for uid, path in by_uid.items()} == wanted
     for instance in files:
         file = pydicom.dcmread(instance.path, stop_before_pixels=True)
@@ -150,7 +165,9 @@ def test_dcmtk_reads_the_dicomdir(services: Services, tmp_path: Path) -> None:
     told = subprocess.run(["dcmdump", "DICOMDIR"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
     assert told.stderr == ""
-    assert told.stdout.count("[IMAGE]") == len(rows(services.config.data)["instance"])
+    with sqlite3.connect(f"file:{services.config.data / 'index.sqlite'}?mode=ro", uri=True) as index:
+        [(shown,)] = index.execute("SELECT COUNT(*) FROM instance WHERE series_id IS NOT NULL")
+    assert told.stdout.count("[IMAGE]") == shown
 
 
 def test_rows_are_json_lines_and_the_readme_names_every_table_and_column(services: Services, tmp_path: Path) -> None:
