@@ -6,10 +6,9 @@ from typing import Any
 
 from core.i18n import _
 from core.index.patient_rows import current
-from core.index.rows import insert
 from core.index.tables import Exam as ExamRow
 from core.index.tables import ImagingServiceRequest as Request
-from core.index.tables import OrderTombstone, RequestedProcedure, Room, Step, Task
+from core.index.tables import OrderTombstone, RequestedProcedure, Room, Step
 from core.index.writer import Unit
 from core.model.device import ae_key
 from core.model.his import HisMessage, InboxState, OrderAct, OrderedStep, OrderFeed
@@ -21,6 +20,7 @@ from core.services.his_pairs import pair
 from core.services.kit import Kit
 from core.services.orders import create_request, create_step, exam_of
 from core.services.steps import advance, change, flag
+from core.services.tasks import ask
 
 BEFORE_START = (StepStatus.REQUESTED, StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.NO_SHOW)
 URGENCY = {"S": Urgency.VITAL, "A": Urgency.URGENT, "P": Urgency.URGENT, "C": Urgency.URGENT}
@@ -246,7 +246,17 @@ def _change(
             _tell_technologist(unit, step)
             change(unit, step)
     if order.act is OrderAct.NEW:
+        same_message = any(step.id in spoken for step in steps)
         spoken.update(_add(unit, kit, actor, request, order, others, len(steps)))
+        if others and not same_message:
+            text = _("La demande %s a un examen de plus : %s. En plus, ou à la place ?")
+            ask(
+                unit,
+                "order_grew",
+                Role.RECEPTION,
+                text % (order.number, _labels(others)),
+                patient_id=request.patient_id,
+            )
         return InboxState.APPLIED, request.accession_number if others else ""
     return _unlike(unit, actor, request, order, others) if others else (InboxState.APPLIED, "")
 
@@ -275,13 +285,16 @@ def _unlike(
     unit: Unit, actor: Actor, request: Any, order: OrderFeed, others: list[OrderedStep]
 ) -> tuple[InboxState, str]:
     """A change of an exam that the order does not hold: nobody guesses which one was meant."""
-    asked = ", ".join(ordered.exam_label or ordered.exam_code or "?" for ordered in others)
     text = _("Changement de la demande %s pour un examen qu'elle ne contient pas (%s) : à vérifier.")
-    return _for_reception(unit, "order_exam", text % (order.number, asked), patient_id=request.patient_id)
+    return _for_reception(unit, "order_exam", text % (order.number, _labels(others)), patient_id=request.patient_id)
+
+
+def _labels(lines: list[OrderedStep]) -> str:
+    return ", ".join(line.exam_label or line.exam_code or "?" for line in lines)
 
 
 def _for_reception(unit: Unit, kind: str, text: str, **about: Any) -> tuple[InboxState, str]:
-    insert(Task, kind=kind, role=str(Role.RECEPTION), text=text, created_at=unit.now, **about)
+    ask(unit, kind, Role.RECEPTION, text, **about)
     unit.event("alarm", "hl7")
     return InboxState.HELD, text
 
@@ -320,7 +333,9 @@ def _another_exam(step: Any, exam: Exam, ordered: OrderedStep) -> dict[str, Any]
         "duration_min": exam.duration_min,
     }
     if exam.modality != step.modality:
-        columns["room"] = _room_of(ordered, exam)
+        room = Room.get_or_none(Room.code == _room_of(ordered, exam))
+        columns["room"] = room.code if room else ""
+        columns["station_ae"] = ordered.station_ae or (room.ae_titles[0] if room and room.ae_titles else "")
     return columns
 
 
@@ -363,24 +378,17 @@ def _stop(unit: Unit, actor: Actor, order: OrderFeed, steps: list[Any]) -> tuple
 def _late_cancel(unit: Unit, step: Any) -> str:
     flag(unit, step, Flag.LATE_CANCEL)
     text: str = _("Annulation tardive, non appliquée : %s") % step.exam_label
-    insert(Task, kind="late_cancel", step_id=step.id, role=str(Role.RECEPTION), text=text, created_at=unit.now)
+    ask(unit, "late_cancel", Role.RECEPTION, text, step_id=step.id)
     return text
 
 
 def _tell_technologist(unit: Unit, step: Any) -> None:
     text = _("Le SIH a changé l'indication de %s après le début.") % step.exam_label
-    insert(Task, kind="indication", step_id=step.id, role=str(Role.TECHNOLOGIST), text=text, created_at=unit.now)
+    ask(unit, "indication", Role.TECHNOLOGIST, text, step_id=step.id)
 
 
 def _other_patient(unit: Unit, request: Any, order: OrderFeed) -> tuple[InboxState, str]:
     text = _("La demande %s est déjà celle d'un autre patient : rien n'est changé.") % order.number
-    insert(
-        Task,
-        kind="order_patient",
-        patient_id=request.patient_id,
-        role=str(Role.IDENTITY_OFFICER),
-        text=text,
-        created_at=unit.now,
-    )
+    ask(unit, "order_patient", Role.IDENTITY_OFFICER, text, patient_id=request.patient_id)
     unit.event("alarm", "hl7")
     return InboxState.HELD, text

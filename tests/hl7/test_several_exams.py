@@ -56,6 +56,7 @@ def test_two_groups_under_one_placer_number_are_two_exams(hospital: Hospital, hi
     request = ImagingServiceRequest.get()
     assert (request.accession_number, request.foreign_accession) == ("A1", "A2")
     assert len({p.study_instance_uid for p in RequestedProcedure.select()}) == 2
+    assert Task.select().count() == 0
 
 
 def test_the_two_groups_sent_again_in_another_message_change_nothing(hospital: Hospital, his: Caller) -> None:
@@ -63,6 +64,15 @@ def test_the_two_groups_sent_again_in_another_message_change_nothing(hospital: H
     his.ask(orm("1", *both))
     his.ask(orm("2", *both))
     assert hours(hospital) == {"THX": 14, "ABD": 15}
+
+
+def test_an_exam_added_by_a_later_message_is_told_to_reception(hospital: Hospital, his: Caller) -> None:
+    his.ask(orm("1", *group("NW", "THX", 14)))
+    his.ask(orm("2", *group("NW", "ABD", 15)))
+    assert hours(hospital) == {"THX": 14, "ABD": 15}
+    assert (
+        Task.get(Task.kind == "order_grew").text == "La demande D77 a un examen de plus : ABD. En plus, ou à la place ?"
+    )
 
 
 def test_changes_in_another_order_find_their_own_exam(hospital: Hospital, his: Caller) -> None:
