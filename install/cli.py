@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "études qui partent seules vers une autre machine : add, list, remove, queue, retry, abandon",
     ),
     "printer": ("install.commands.printers:printer", "imprimantes : add, list, remove"),
+    "why": ("install.commands.why:why", "dire pourquoi un examen n'est pas sur la machine"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
     "import": (
         "install.commands.importing:import_",

@@ -17,14 +17,14 @@ from core.dicom.limits import Limits
 from core.dicom.mpps import MppsDoor, PerformedSteps
 from core.dicom.negotiation import Caller
 from core.dicom.query import QueryDoor, Studies
-from core.dicom.registry import Devices, Registry, Visitors
+from core.dicom.registry import Contacts, Devices, Registry, Visitors
 from core.dicom.retrieve import Machines, Retrieval, RetrieveDoor
 from core.dicom.secure import Secured
 from core.dicom.send import DicomSender
 from core.dicom.server import DicomServer
 from core.dicom.storage import Ingest, StorageDoor
 from core.dicom.verification import Verification
-from core.dicom.worklist import Scheduling, WorklistDoor
+from core.dicom.worklist import Diary, Scheduling, WorklistDoor
 from core.model.device import Device
 
 
@@ -39,11 +39,17 @@ class CommitmentVerbs(Requests, Commitments, Protocol):
     """`core.services.commitments`, as the whole door needs it."""
 
 
+class ContactVerbs(Contacts, Diary, Protocol):
+    """`core.services.contacts`, as the whole door needs it."""
+
+
 class Department(Protocol):
     """The verbs of `core.services.Services` that the DICOM door asks for."""
 
     @property
     def devices(self) -> DeviceVerbs: ...
+    @property
+    def contacts(self) -> ContactVerbs: ...
     @property
     def ingest(self) -> Ingest: ...
     @property
@@ -83,7 +89,7 @@ def open_door(
         routes(services, settings.ae_title, zone, spool, clock, reports),
         clock,
         limits or Limits(max_pdu=settings.max_pdu, associations=settings.max_associations),
-        Visitors(services.devices, clock),
+        Visitors(services.devices, clock, services.contacts),
         leave,
         secured,
     )
@@ -101,7 +107,7 @@ def routes(
     services: Department, title: str, zone: ZoneInfo, spool: Path, clock: Clock, reports: Offers | None = None
 ) -> Routes:
     """Which handler answers which operation of which class."""
-    worklist = WorklistDoor(services.scheduling, services.devices, zone)
+    worklist = WorklistDoor(services.scheduling, services.devices, services.contacts, zone)
     studies = QueryDoor(services.studies, services.devices, title)
     steps = MppsDoor(services.mpps, zone)
     commitment = CommitmentDoor(services.commitments, reports)

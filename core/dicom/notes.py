@@ -22,7 +22,10 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One event. Titles are as received, with unprintable characters replaced; `reason` is for logs, in English."""
+    """One event. Titles are as received, with unprintable characters replaced; `reason` is for logs, in English.
+
+    worklist: of an opened association: `accepted`, `not proposed`, or the syntaxes that were proposed and refused.
+    """
 
     what: Happened
     address: str
@@ -30,6 +33,7 @@ class Note:
     called: str = ""
     association: str = ""
     reason: str = ""
+    worklist: str = ""
 
 
 Notebook = Callable[[Note], None]

@@ -24,6 +24,12 @@ class Devices(Protocol):
     def attempt(self, door: str, ae_title: str, address: str, result: str) -> None: ...
 
 
+class Contacts(Protocol):
+    """What machines tried is remembered."""
+
+    def association(self, calling: str, called: str, address: str, result: str, worklist: str = "") -> None: ...
+
+
 class Registry:
     """`Callers` over the devices of the index. policy: `dicom.unknown_callers`."""
 
@@ -52,22 +58,28 @@ def _unproved(device: Device, line: Line) -> str:
 
 
 class Visitors:
-    """The `Notebook` of the door: strangers and rule breakers become rows that an administrator sees.
+    """The `Notebook` of the door: strangers and rule breakers become rows that an administrator sees, and what each
+    machine tried is remembered.
 
     The same thing from the same address is reported once every few seconds: a flood is one line with a counter.
     """
 
-    def __init__(self, devices: Devices, clock: Clock) -> None:
+    def __init__(self, devices: Devices, clock: Clock, contacts: Contacts) -> None:
         self._devices = devices
+        self._contacts = contacts
         self._clock = clock
         self._lock = threading.Lock()
         self._told: dict[tuple[str, str, str], float] = {}
 
     def __call__(self, note: Note) -> None:
+        if note.what is Happened.OPENED:
+            self._contacts.association(note.calling, note.called, note.address, "opened", note.worklist)
         if note.what not in _REPORTED or self._told_lately(note):
             return
         result = f"{note.what}: {note.reason}" if note.what in _WITH_REASON else str(note.what)
         self._devices.attempt("dicom", note.calling, note.address, result)
+        if note.what is Happened.REJECTED and note.calling:
+            self._contacts.association(note.calling, note.called, note.address, note.reason)
 
     def _told_lately(self, note: Note) -> bool:
         key, now = (str(note.what), note.address, note.calling), self._clock.monotonic()

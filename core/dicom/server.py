@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.dicom import associate, upper_layer
 from core.dicom.associate import AssociateRequest, BadAssociate
 from core.dicom.association import Association, Ending
+from core.dicom.conformance import MODALITY_WORKLIST_FIND
 from core.dicom.doorstep import Doorstep, Knock
 from core.dicom.handlers import Routes
 from core.dicom.limits import Limits
@@ -180,7 +181,14 @@ class DicomServer:
             self._threads[threading.current_thread()] = association
             if self._stopping:
                 association.stop()
-        note = Note(Happened.OPENED, knock.address, agreement.caller.ae_title, agreement.called, name)
+        note = Note(
+            Happened.OPENED,
+            knock.address,
+            agreement.caller.ae_title,
+            agreement.called,
+            name,
+            worklist=_worklist_of(agreement),
+        )
         self._note(note)
         ending = association.run()
         what = Happened.ABORTED if ending is Ending.ABORTED else Happened.CLOSED
@@ -206,3 +214,13 @@ class DicomServer:
         with contextlib.suppress(OSError):
             knock.connection.shutdown(socket.SHUT_WR)
         self._doorstep.see_out(knock.connection, knock.address)
+
+
+def _worklist_of(agreement: Agreement) -> str:
+    """What became of the machine's proposal of the worklist."""
+    proposed = [c for c in agreement.acceptance.request.contexts if c.abstract_syntax == MODALITY_WORKLIST_FIND]
+    if not proposed:
+        return "not proposed"
+    if any(context.abstract_syntax == MODALITY_WORKLIST_FIND for context in agreement.contexts.values()):
+        return "accepted"
+    return ", ".join(sorted({syntax for context in proposed for syntax in context.transfer_syntaxes})[:8])

@@ -5,8 +5,8 @@ Source: PS3.4 annex K (attributes: table K.6-1; statuses: K.4.1.1.4); IHE RAD-5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from core.dicom.find_keys import read_key
 from core.dicom.handlers import Request
 from core.dicom.key_ranges import combine, date_range, time_range
 from core.dicom.status import OUT_OF_RESOURCES, PENDING, SUCCESS
+from core.errors import YelenError
 from core.model.finding import Kind
 from core.model.matching import Key
 from core.model.order import WorklistEntry
@@ -28,6 +29,9 @@ from core.model.query import WorklistQuery
 STEP_SEQUENCE: Final = 0x00400100
 SCHEME: Final = "99YELEN"  # the site's own catalogue of exams
 LIMIT: Final = 5000  # items; a machine's row may say more
+_MOST_BYTES: Final = 4096  # of an identifier that are remembered
+_MOST_STEPS: Final = 1000
+_MOST_LINES: Final = 64
 
 # Optional keys, matched on what is answered. Never the status: a machine that asks for SCHEDULED wants those who have
 # arrived too. Never what nobody here knows, such as the performing physician.
@@ -61,6 +65,44 @@ class Seen(Protocol):
     """A machine asked something."""
 
     def seen(self, ae_title: str, what: str) -> None: ...
+
+
+class Diary(Protocol):
+    """What machines ask is remembered, for « pourquoi n'est-il pas sur la machine ? »."""
+
+    def query(
+        self,
+        calling: str,
+        called: str,
+        address: str,
+        result: str,
+        *,
+        keys: Iterable[str] = (),
+        received: bytes = b"",
+        answers: int = 0,
+        limited: bool = False,
+        steps: Iterable[int] = (),
+        asked: str = "",
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Asked:
+    """One query while it is answered. result: `answered`, a refusal, or that the machine left."""
+
+    result: str = "interrupted"
+    keys: tuple[str, ...] = ()
+    query: WorklistQuery | None = None
+    limited: bool = False
+    steps: list[int] = field(default_factory=list)
+
+
+def lines_of(keys: Item, indent: str = "") -> Iterator[str]:
+    """The keys of a query for people: tag and text, sequences indented."""
+    for tag in keys.tags[:_MOST_LINES]:
+        yield f"{indent}({tag >> 16:04x},{tag & 0xFFFF:04x}) {keys.text(tag)[:64]}".rstrip()
+        for item in keys.items(tag)[:1]:
+            yield from lines_of(item, indent + "> ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +181,49 @@ COLUMNS: Final[tuple[Answer[Line], ...]] = (
 class WorklistDoor:
     """The handler of the worklist class. zone: the site's wall time, in which machines ask and show."""
 
-    def __init__(self, scheduling: Scheduling, devices: Seen, zone: ZoneInfo) -> None:
+    def __init__(self, scheduling: Scheduling, devices: Seen, diary: Diary, zone: ZoneInfo) -> None:
         self._scheduling = scheduling
         self._devices = devices
+        self._diary = diary
         self._zone = zone
 
     def find(self, request: Request) -> Iterator[Reply]:
+        """The items, then the final status. What was asked and what became of it is remembered."""
+        asked = Asked()
+        try:
+            yield from self._find(request, asked)
+        except YelenError as refusal:
+            asked.result = str(refusal)
+            raise
+        finally:
+            self._remember(request, asked)
+
+    def _find(self, request: Request, asked: Asked) -> Iterator[Reply]:
         keys = dataset.decode(request.data_set, request.context.transfer_syntax)
-        query = read_query(keys, request, self._zone)
+        asked.keys = tuple(lines_of(keys))
+        query = asked.query = read_query(keys, request, self._zone)
         self._devices.seen(request.caller.ae_title, "query")
         entries = self._scheduling.worklist(replace(query, limit=query.limit + 1))
         spell = Speller(keys, request, self._zone)
         for entry in entries[: query.limit]:
+            asked.steps.append(entry.step_id)
             yield Reply(PENDING, spell(entry))
-        yield Reply(OUT_OF_RESOURCES if len(entries) > query.limit else SUCCESS)
+        asked.limited, asked.result = len(entries) > query.limit, "answered"
+        yield Reply(OUT_OF_RESOURCES if asked.limited else SUCCESS)
+
+    def _remember(self, request: Request, asked: Asked) -> None:
+        self._diary.query(
+            request.caller.ae_title,
+            request.called,
+            request.caller.address,
+            asked.result,
+            keys=asked.keys,
+            received=request.data_set[:_MOST_BYTES],
+            answers=len(asked.steps),
+            limited=asked.limited,
+            steps=asked.steps[:_MOST_STEPS],
+            asked=asked.query.to_json() if asked.query else "",
+        )
 
 
 def read_query(keys: Item, request: Request, zone: ZoneInfo) -> WorklistQuery:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from core.model.names import SPELLED, phonetic_key
 
@@ -155,6 +156,22 @@ def _full(time: str, rest: str = "0") -> str:
         return ""
     whole, _dot, fraction = digits.partition(".")
     return f"{whole + ('5959' if rest == '9' else '0000')[len(whole) - 2 :]}.{fraction.ljust(6, rest)}"
+
+
+def spelled(key: Key) -> list[Any]:
+    """A key as a JSON value: what kind it is, and its parts."""
+    parts = [getattr(key, part.name) for part in fields(key)]  # type: ignore[arg-type]
+    return [type(key).__name__, *(sorted(part) if isinstance(part, frozenset) else part for part in parts)]
+
+
+def unspelled(parts: list[Any]) -> Key:
+    kind, *values = parts
+    if kind == "OneOf":
+        return OneOf(frozenset(values[0]))
+    if kind == "Name":
+        return Name(tuple(values[0]), tuple((sound, begun) for sound, begun in values[1]))
+    plain_keys: dict[str, Callable[..., Key]] = {k.__name__: k for k in (Like, Number, Days, Hours, Moments)}
+    return plain_keys[kind](*values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 from core.model.device import Device
-from core.model.matching import Key
+from core.model.matching import Key, spelled, unspelled
 from core.model.worklist import ExamLine
 
 
@@ -57,3 +59,19 @@ class WorklistQuery:
     study_instance_uid: str = ""
     others: tuple[tuple[str, str, Key], ...] = ()
     limit: int = 5000
+
+    def to_json(self) -> str:
+        """What was asked, without who asked: enough to ask it again."""
+        values = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("calling_ae", "device", "others")
+        }
+        said = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in values.items() if v}
+        return json.dumps(said | {"others": [[name, text, spelled(key)] for name, text, key in self.others]})
+
+    @staticmethod
+    def from_json(text: str) -> WorklistQuery:
+        said: dict[str, Any] = json.loads(text)
+        others = tuple((name, asked, unspelled(parts)) for name, asked, parts in said.pop("others"))
+        for name in {"scheduled_from", "scheduled_to"} & said.keys():
+            said[name] = datetime.fromisoformat(said[name])
+        return WorklistQuery(calling_ae="", **said, others=others)

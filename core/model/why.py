@@ -67,7 +67,7 @@ class Contact:
 
     result: what became of it (`opened`, the reason of a refusal, `answered`, the reason of a failure).
     worklist: `accepted`, `not proposed`, or the proposed syntaxes that were refused; of an association.
-    keys: of a query, as received: lines of tag and text, decoded; raw: its first bytes, in hexadecimal.
+    keys: of a query, as received: lines of tag and text, decoded; received: its first bytes, in hexadecimal.
     answers: how many; limited: cut at the limit. steps: ids of the exams that were answered. asked: the query as
     JSON, to be asked again.
     """
@@ -80,7 +80,7 @@ class Contact:
     result: str
     worklist: str = ""
     keys: tuple[str, ...] = ()
-    raw: str = ""
+    received: str = ""
     answers: int = 0
     limited: bool = False
     steps: tuple[int, ...] = field(default=())

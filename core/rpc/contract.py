@@ -19,6 +19,7 @@ from core.model.printing import Printer, PrintJob
 from core.model.query import DayFilter, DayPage
 from core.model.rejection import RejectionLine, RepeatRate, Title
 from core.model.study import InstanceLine, SeriesLine, StudyLine
+from core.model.why import Relax, Why
 from core.model.worklist import ExamLine
 
 R = TypeVar("R")
@@ -463,3 +464,23 @@ class RemoveDevice(Call[None], frozen=True):
 class SavePrinter(Call[None], frozen=True):
     method: ClassVar[str] = "printing.save_printer"
     printer: Printer
+
+
+# « Pourquoi n'est-il pas sur la machine ? »
+
+
+class WhyNotThere(Call[tuple[Why, ...]], frozen=True):
+    """Why exams of this accession number are not on a machine; "" = on each of them."""
+
+    method: ClassVar[str] = "why.ask"
+    accession: str
+    ae_title: str = ""
+
+
+class RelaxMachine(Call[str], frozen=True):
+    """Do what one key does about it; what was done, in words."""
+
+    method: ClassVar[str] = "why.relax"
+    accession: str
+    ae_title: str
+    how: Relax

@@ -92,4 +92,6 @@ VERBS: Verbs = {
     c.Devices: lambda s, _a, _p: s.devices.all(),
     c.SaveDevice: for_administrators(lambda s, a, p: s.devices.save(a, p.device)),
     c.RemoveDevice: for_administrators(lambda s, a, p: s.devices.remove(a, p.ae_title)),
+    c.WhyNotThere: lambda s, a, p: s.why.ask(a, p.accession, p.ae_title),
+    c.RelaxMachine: for_administrators(lambda s, a, p: s.why.relax(a, p.accession, p.ae_title, p.how)),
 }

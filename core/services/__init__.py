@@ -20,6 +20,7 @@ from core.index.opening import open_index
 from core.services.acquisition import Acquisition
 from core.services.auditing import Auditing
 from core.services.commitments import Commitments
+from core.services.contacts import Contacts
 from core.services.devices import Devices
 from core.services.events import Events
 from core.services.export import Export
@@ -46,6 +47,7 @@ from core.services.scheduling import Scheduling
 from core.services.standing import Standing
 from core.services.startup import Recovery, recover, reindex
 from core.services.studies import Studies
+from core.services.why import Whys
 
 __all__ = ["Ports", "Services", "open_services"]
 
@@ -76,6 +78,8 @@ class Services:
     printing: Printing
     paper: Paper
     devices: Devices
+    contacts: Contacts
+    why: Whys
     events: Events
     audit: Auditing
     standing: Standing
@@ -123,7 +127,7 @@ class Services:
 
 
 note_refusals(People, Patients, Orders, Scheduling, Ingest, Acquisition, Reconciliation, Mpps, Studies, Reports)
-note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching)
+note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching, Whys)
 
 
 def open_services(
@@ -143,7 +147,7 @@ def open_services(
     secret = load_key(data / "secrets" / "archive.key")
     kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
     people, devices, retrieval = People(kit), Devices(kit, ports), Retrieval(kit, imaging)
-    reports, printing = Reports(kit, people), Printing(kit)
+    reports, printing, contacts = Reports(kit, people), Printing(kit), Contacts(kit)
     ingest = Ingest(kit)
     return Services(
         kit=kit,
@@ -168,6 +172,8 @@ def open_services(
         printing=printing,
         paper=Paper(kit, ports, printing, reports),
         devices=devices,
+        contacts=contacts,
+        why=Whys(kit, devices, contacts),
         events=Events(kit),
         audit=Auditing(kit),
         standing=Standing(kit, ports, _version(), clock.now()),

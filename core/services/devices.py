@@ -88,7 +88,7 @@ class Devices:
             DeviceRow.insert(key=ae_key(title), **columns).on_conflict_replace().execute()
             unit.audit(actor, "save_device", f"device:{title}", host=device.host, port=device.port)
             unit.event("devices", title)
-            unit.after_commit(self._forget)
+            unit.after_commit(self.forget)
 
         self._kit.act(actor, "save_device", act)
 
@@ -100,7 +100,7 @@ class Devices:
                 raise NotFound(_("Aucune machine %s.") % ae_title)
             unit.audit(actor, "remove_device", f"device:{ae_title}")
             unit.event("devices", ae_title)
-            unit.after_commit(self._forget)
+            unit.after_commit(self.forget)
 
         self._kit.act(actor, "remove_device", act)
 
@@ -121,7 +121,7 @@ class Devices:
             if not DeviceSeen.update(**columns).where(DeviceSeen.key == key).execute():
                 DeviceSeen.create(key=key, **columns)
             unit.event("devices", ae_title)
-            unit.after_commit(self._forget)
+            unit.after_commit(self.forget)
 
         self._kit.index.writer.submit(act)
 
@@ -202,7 +202,7 @@ class Devices:
             table.insert(**{f: getattr(value, f) for f in value.__dataclass_fields__}).on_conflict_replace().execute()
             unit.audit(actor, "save", what)
             unit.event("devices", value.name)
-            unit.after_commit(self._forget)
+            unit.after_commit(self.forget)
 
         self._kit.act(actor, "save", act)
 
@@ -213,11 +213,12 @@ class Devices:
             if not table.delete().where(table.name == name).execute():
                 raise NotFound(_("Rien de ce nom : %s.") % name)
             unit.audit(actor, "remove", what)
-            unit.after_commit(self._forget)
+            unit.after_commit(self.forget)
 
         self._kit.act(actor, "remove", act)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """A row has changed: read the registry again at the next question."""
         with self._lock:
             self._cache = self._senders = None
 

@@ -164,7 +164,7 @@ def _station(query: WorklistQuery, rooms: Rooms) -> Predicate:
         Finding.ROOM,
         device.room,
         _room,
-        lambda row: row["room"] == device.room if device.room else own in rooms.of(row),
+        lambda row: own in rooms.of(row) or (bool(device.room) and row["room"] == device.room),
     )
 
 

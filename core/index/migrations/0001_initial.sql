@@ -733,3 +733,22 @@ CREATE TABLE "rejected_instance" (
 );
 CREATE INDEX "rejected_instance_rejection_id" ON "rejected_instance" ("rejection_id");
 CREATE INDEX "rejected_instance_sop_instance_uid" ON "rejected_instance" ("sop_instance_uid");
+CREATE TABLE "device_contact" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "key" TEXT NOT NULL,
+  "kind" TEXT NOT NULL,
+  "at" TEXT NOT NULL,
+  "calling" TEXT NOT NULL,
+  "called" TEXT NOT NULL,
+  "address" TEXT NOT NULL,
+  "result" TEXT NOT NULL,
+  "worklist" TEXT NOT NULL,
+  "keys" TEXT NOT NULL,
+  "received" TEXT NOT NULL,
+  "answers" INTEGER NOT NULL,
+  "limited" INTEGER NOT NULL,
+  "steps" TEXT NOT NULL,
+  "asked" TEXT NOT NULL
+);
+CREATE INDEX "device_contact_key_kind_id" ON "device_contact" ("key", "kind", "id");
+CREATE INDEX "device_contact_address_id" ON "device_contact" ("address", "id");

@@ -9,7 +9,15 @@ from __future__ import annotations
 from core.index.tables.base import Table, database
 from core.index.tables.commitments import CommitmentRow, ToldSafe
 from core.index.tables.fetching import Fetch
-from core.index.tables.happened import Audit, CallerAttempt, Event, Journal, ReplicaState, StateCount
+from core.index.tables.happened import (
+    Audit,
+    CallerAttempt,
+    DeviceContact,
+    Event,
+    Journal,
+    ReplicaState,
+    StateCount,
+)
 from core.index.tables.images import (
     INSTANCE_DERIVED,
     SERIES_DERIVED,
@@ -61,6 +69,7 @@ __all__ = [
     "Delivery",
     "Destination",
     "Device",
+    "DeviceContact",
     "DeviceSeen",
     "Event",
     "Exam",
@@ -162,6 +171,7 @@ LOCAL: tuple[type[Table], ...] = (
     ReplicaState,
     CallerAttempt,
     StateCount,
+    DeviceContact,
 )
 """Tables that belong to this building alone. Secrets (audit key, storage key) are files in `secrets/`, never rows."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from peewee import SQL, AutoField, CompositeKey, IntegerField, TextField
+from peewee import SQL, AutoField, BooleanField, CompositeKey, IntegerField, TextField
 
-from core.index.fields import MomentField
+from core.index.fields import ListField, MomentField
 from core.index.tables.base import Table
 
 
@@ -87,3 +87,26 @@ class StateCount(Table):
 
     class Meta:
         primary_key = CompositeKey("tbl", "state")
+
+
+class DeviceContact(Table):
+    """An association attempt or a worklist query of a machine, the last ones of each title."""
+
+    id = AutoField()
+    key = TextField()  # the calling title, folded
+    kind = TextField()  # association, query
+    at = MomentField()
+    calling = TextField()
+    called = TextField(default="")
+    address = TextField(default="")
+    result = TextField(default="")
+    worklist = TextField(default="")
+    keys = ListField(default=())
+    received = TextField(default="")
+    answers = IntegerField(default=0)
+    limited = BooleanField(default=False)
+    steps = ListField(default=())
+    asked = TextField(default="")
+
+    class Meta:
+        indexes = ((("key", "kind", "id"), False), (("address", "id"), False))
