@@ -93,8 +93,8 @@ class Books:
         assert named == lying, f"rows without file {named - lying}, files without row {lying - named}"
         assert self.one("PRAGMA integrity_check") == "ok"
 
-    def check_once(self) -> None:
-        """Nothing was done twice, nothing by halves."""
-        for what, sql in ONCE.items():
-            found = self.ask(sql)
+    def check_once(self, but: frozenset[str] = frozenset()) -> None:
+        """Nothing was done twice, nothing by halves. but: what does not hold on this day."""
+        for what in ONCE.keys() - but:
+            found = self.ask(ONCE[what])
             assert not found, f"{what}: {found}"
