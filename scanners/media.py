@@ -83,7 +83,7 @@ class MediaImport:
         report = ImportReport()
         self._note(actor, folder, "begun", report)
         try:
-            self._take_all(folder, report, progress)
+            self._take_all(actor, folder, report, progress)
         except OutOfResources as fault:
             report.stopped = str(fault)
         except BaseException as fault:
@@ -93,7 +93,9 @@ class MediaImport:
         self._note(actor, folder, "stopped" if report.stopped else "ok", report)
         return report
 
-    def _take_all(self, folder: Path, report: ImportReport, progress: Callable[[int, str], None] | None) -> None:
+    def _take_all(
+        self, actor: Actor, folder: Path, report: ImportReport, progress: Callable[[int, str], None] | None
+    ) -> None:
         for number, (name, path) in enumerate(files_below(folder, report), 1):
             if number > FILES_CAP:
                 report.stopped = _("Trop de fichiers sur ce support (%d).") % FILES_CAP
@@ -103,7 +105,7 @@ class MediaImport:
                 return
             if progress:
                 progress(number, name)
-            self._take(name, path, report)
+            self._take(actor, name, path, report)
 
     def _note(self, actor: Actor, folder: Path, outcome: str, report: ImportReport) -> None:
         def act(unit: Unit) -> None:
@@ -122,7 +124,7 @@ class MediaImport:
 
         self._services.kit.act(actor, "import", act)
 
-    def _take(self, name: str, path: Path, report: ImportReport) -> None:
+    def _take(self, actor: Actor, name: str, path: Path, report: ImportReport) -> None:
         try:
             content = _read(path)
         except OSError as fault:
@@ -151,12 +153,23 @@ class MediaImport:
             return
         if outcome.what is Stored.ARCHIVED:
             report.archived += 1
+            if content[128:132] == b"DICM" and any(content[:128]):
+                self._note_preamble(actor, arrival.sop_instance_uid, content)
         elif outcome.what is Stored.DUPLICATE:
             report.duplicates += 1
         else:
             report.quarantined.append((name, str(outcome.reason)))
         if outcome.study_id is not None:
             report.studies.add(outcome.study_id)
+
+    def _note_preamble(self, actor: Actor, uid: str, content: bytes) -> None:
+        """Zeros are kept in its place; what the file was can still be proved."""
+        digest = hashlib.sha256(content).hexdigest()
+
+        def act(unit: Unit) -> None:
+            unit.audit(actor, "preamble_erased", f"sop:{uid}", sha256=digest, begins=content[:8].hex())
+
+        self._services.kit.act(actor, "import", act)
 
     def _refuse(self, name: str, content: bytes, fault: BadMessage, report: ImportReport) -> None:
         """Bytes that are DICOM and cannot be read are kept aside, so that nothing on the disc is lost.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,22 @@ def test_images_of_an_unknown_patient_wait_under_the_overlay(tmp_path: Path) -> 
         run(services, tmp_path / "disc")
         (study,) = services.reconciliation.unmatched(ADMIN)
         assert (study.match, study.patient_id) == ("unreconciled", None)
+
+
+@pytest.mark.parametrize("preamble", [b"MZ\x90\0", b"\x7fELF"])
+def test_a_program_hidden_before_an_image_is_not_kept(tmp_path: Path, preamble: bytes) -> None:
+    """Row 29: 128 bytes that no reader of DICOM looks at may be the head of a program."""
+    burn(tmp_path / "disc" / "a", "1.2.3.29")
+    content = preamble.ljust(128, b"\xcc") + (tmp_path / "disc" / "a").read_bytes()[128:]
+    (tmp_path / "disc" / "a").write_bytes(content)
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        assert run(services, tmp_path / "disc").archived == 1
+        kept = services.kit.archive.absolute(Instance.get().path).read_bytes()
+        assert kept[:132] == bytes(128) + b"DICM"
+        [audit] = Audit.select().where(Audit.action == "preamble_erased")
+        assert (audit.object, json.loads(audit.detail)["sha256"]) == ("sop:1.2.3.29", sha256(content).hexdigest())
+        run(services, tmp_path / "disc")
+        assert Audit.select().where(Audit.action == "preamble_erased").count() == 1
 
 
 def test_what_is_not_an_image_is_listed_and_never_opened_as_one(tmp_path: Path) -> None:
