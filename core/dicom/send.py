@@ -23,6 +23,7 @@ from core.model.outgoing import Outgoing, Tally
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 30.0
+_LONGEST_PDU: Final = 256 * 1024  # twice what we announce
 _MOST_LOSSES: Final = 3  # associations in a row in which a machine takes not one object
 
 
@@ -155,7 +156,7 @@ class DicomSender:
             device.port,
             ae_title=device.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _prepare)],
         )
         if association.is_established:
             return association
@@ -164,9 +165,19 @@ class DicomSender:
         raise Unreachable(_("%s ne répond pas (%s:%d).") % (device.ae_title, device.host, device.port))
 
 
-def _without_delay(event: Any) -> None:
-    """pynetdicom leaves Nagle's algorithm on: 40 ms per message against a delayed acknowledgement."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _prepare(event: Any) -> None:
+    """pynetdicom leaves Nagle's algorithm on (40 ms per message) and believes any PDU length up to 4 GB."""
+    transport = event.assoc.dul.socket
+    transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    receive = transport.recv
+
+    def bounded(size: int) -> bytearray:
+        if size > _LONGEST_PDU:
+            transport.socket.close()
+            raise OSError(f"PDU of {size} bytes")
+        return receive(size)  # type: ignore[no-any-return]
+
+    transport.recv = bounded
 
 
 def needed(outgoing: Outgoing) -> list[tuple[str, str]]:

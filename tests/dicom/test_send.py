@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,8 +21,9 @@ from pynetdicom.sop_class import _STORAGE_CLASSES
 from core.archive.outgoing import Wardrobe
 from core.archive.part10 import file_meta
 from core.clock import SetClock, SystemClock
-from core.dicom import conformance
+from core.dicom import associate, conformance, upper_layer
 from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE
+from core.dicom.negotiation import Agreement, Caller, negotiate
 from core.dicom.send import DicomSender
 from core.dicom.server import DicomServer
 from core.dicom.store_scu import Patience
@@ -187,3 +190,50 @@ def test_a_machine_that_answers_nothing_is_given_up_by_the_clock(tmp_path: Path)
                 watch=lambda: clock.advance(1.0),
             )
     assert clock.monotonic() < 20
+
+
+class Liar:
+    """A machine that claims a PDU of gigabytes and sends for as long as it is listened to. accepts: a request first."""
+
+    def __init__(self, accepts: bool, kind: int) -> None:
+        self._accepts, self._kind = accepts, kind
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.device = Device("LIAR", *self._listener.getsockname())
+        self.sent = 0
+        self._thread = threading.Thread(target=self._lie, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        self._listener.close()
+
+    def _lie(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, contextlib.suppress(OSError):
+            request = connection.recv(65_536)
+            if self._accepts:
+                read = associate.decode(request[6:])
+                agreement = negotiate(read, "127.0.0.1", "LIAR", Everybody(), lambda *_: (IMPLICIT_LE,), 16_384)
+                assert isinstance(agreement, Agreement)
+                connection.sendall(associate.encode(agreement.acceptance))
+                connection.recv(65_536)
+            connection.sendall(upper_layer.HEADER.pack(self._kind, 300_000_000))
+            while self.sent < 300_000_000:
+                self.sent += connection.send(bytes(1 << 20))
+
+
+class Everybody:
+    def admit(self, ae_title: str, address: str, line: object = None) -> Caller:
+        return Caller(ae_title, address)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "kind"), [(False, upper_layer.ASSOCIATE_AC), (True, upper_layer.P_DATA_TF)], ids=["accept", "data"]
+)
+def test_row_37_a_machine_that_claims_300_megabytes_is_left(sender: DicomSender, accepts: bool, kind: int) -> None:
+    liar = Liar(accepts, kind)
+    with pytest.raises(Unreachable):
+        sender.echo(liar.device)
+    liar.join()
+    assert liar.sent < 32 << 20  # what the sockets hold, and not what it wanted us to
