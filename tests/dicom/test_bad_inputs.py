@@ -2,7 +2,7 @@
 
 After each of them the box is alive, its memory never rose by 64 MB, and the other machines are served. Our own time
 limits are tested with a clock in `test_door.py` (row 6), full disks in `test_storage.py` (row 31), death in mid-object
-in `tests/crash` (row 32), discs in `tests/scanners` (rows 19 and 29), what other machines answer to us in `test_send.py`
+in `tests/crash` (row 32), discs in `tests/scanners` (rows 19 and 29), what other machines answer us in `test_send.py`
 and `test_fetching.py` (row 37).
 """
 
