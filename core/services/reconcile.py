@@ -34,8 +34,10 @@ class Reconciliation:
     def unmatched(self, actor: Actor) -> list[StudyLine]:
         """« À rapprocher », newest first: exams « hors demande », the overlay, images of cancelled exams."""
         require(actor, *DEPARTMENT)
-        wanted = Study.match.in_([str(Match.UNSCHEDULED), str(Match.UNRECONCILED)]) & (Study.instances > 0)
-        found = {s.id: s for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(LISTED)}
+        found: dict[int, Any] = {}
+        for match in (Match.UNSCHEDULED, Match.UNRECONCILED):  # one after the other: each is read from its end
+            wanted = (Study.match == str(match)) & (Study.instances > 0)
+            found |= {s.id: s for s in Study.select().where(wanted).order_by(Study.id.desc()).limit(LISTED)}
         asked = Task.select(Task.step_id).where(Task.kind == DONE_THOUGH_CANCELED, Task.done_at.is_null())
         canceled = Step.select(Step.id).where(Step.id.in_(asked), Step.status == str(StepStatus.CANCELED))
         found |= {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import Expression
+from peewee import Expression, fn
 
 from core.errors import BadInput, NotAllowed, NotFound
 from core.i18n import _
@@ -204,9 +204,10 @@ def _says(text: str) -> Any:
     """Exams of whoever bears or bore this number, and exams of which every word says something."""
     every_word: Any = Step.id > 0
     for word in fold(text).split():
-        accession = Step.procedure.in_(
+        accession = fn.EXISTS(  # of each exam of the day: a list of every order ever placed would be read through
             RequestedProcedure.select(RequestedProcedure.id)
             .join(ImagingServiceRequest, on=(RequestedProcedure.request == ImagingServiceRequest.id))
+            .where(RequestedProcedure.id == Step.procedure)
             .where(ImagingServiceRequest.accession_number.contains(word.replace(" ", "-")))
         )
         every_word &= Patient.name_key.contains(word) | Patient.number.contains(word) | accession

@@ -153,7 +153,7 @@ CREATE INDEX "step_patient_id" ON "step" ("patient_id");
 CREATE UNIQUE INDEX "step_scheduled_step_id" ON "step" ("scheduled_step_id");
 CREATE INDEX "step_day_scheduled_at_id" ON "step" ("day", "scheduled_at", "id");
 CREATE INDEX "step_patient_id_day" ON "step" ("patient_id", "day");
-CREATE INDEX "step_report_status_due_at" ON "step" ("report_status", "due_at");
+CREATE INDEX "step_report_status_status_due_at" ON "step" ("report_status", "status", "due_at");
 CREATE INDEX "step_status_day" ON "step" ("status", "day");
 CREATE TABLE "report_version" (
   "id" INTEGER NOT NULL PRIMARY KEY,
@@ -348,6 +348,7 @@ CREATE TABLE "study" (
 CREATE INDEX "study_patient_id" ON "study" ("patient_id");
 CREATE INDEX "study_step_id" ON "study" ("step_id");
 CREATE INDEX "study_suspect_step_id" ON "study" ("suspect_step_id");
+CREATE INDEX "study_match" ON "study" ("match");
 CREATE INDEX "study_accession_number" ON "study" ("accession_number");
 CREATE INDEX "study_number" ON "study" ("number");
 CREATE UNIQUE INDEX "study_study_instance_uid_sent_id" ON "study" ("study_instance_uid", "sent_id");

@@ -29,7 +29,7 @@ class Study(Table):
     step = ForeignKeyField(Step, null=True, object_id_name="step_id", backref="studies")
     # The exam that the object named although its identity is another's: a person must look.
     suspect_step_id = IntegerField(null=True, index=True)
-    match = TextField()
+    match = TextField(index=True)
     why = TextField(default="")
     folder = TextField()
     accession_number = TextField(default="", index=True)

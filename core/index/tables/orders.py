@@ -94,7 +94,7 @@ class Step(Table):
         indexes = (
             (("day", "scheduled_at", "id"), False),
             (("patient", "day"), False),
-            (("report_status", "due_at"), False),
+            (("report_status", "status", "due_at"), False),
             (("status", "day"), False),
         )
 
