@@ -20,6 +20,7 @@ from core.model.received import ReceivedHeader
 from core.services import Services, open_services
 from core.services.ports import Ports
 from install import one_server
+from install.power import on_battery
 from printers.pages.press import Press
 
 MIB = 1024 * 1024
@@ -67,6 +68,7 @@ def _ports(config: Config, clock: Clock) -> Ports:
         read_header=_header,
         write_note=write,
         pages=Press(config.site),
+        on_battery=on_battery,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from install.doors import Plan
 from install.house import House
-from install.wiring import dicom, fetch, hl7, printing, replica, rpc, timers, web
+from install.wiring import compressing, dicom, fetch, hl7, printing, replica, rpc, timers, web
 
 
 def plans(house: House) -> list[Plan]:
@@ -17,6 +17,7 @@ def plans(house: House) -> list[Plan]:
         printing.plan(house),
         dicom.router_plan(house),
         timers.plan(house),
+        compressing.plan(house),
         replica.plan(house),
         rpc.plan(house),
         web.plan(house),

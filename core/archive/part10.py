@@ -5,12 +5,14 @@ The data set that follows is exactly what was received.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadMessage
 from core.i18n import _
+from core.model.received import MadeFrom
 from core.model.value_representation import LONG
 
 IMPLEMENTATION_CLASS_UID = "2.25.211396418712935084137152943172643126287"
@@ -35,8 +37,17 @@ def _text(text: str) -> bytes:
     return value + b" " * (len(value) % 2)
 
 
-def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str, calling_ae: str) -> bytes:
-    """Preamble, prefix and group 0002, explicit little endian (PS3.10 7.1)."""
+def file_meta(
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    transfer_syntax: str,
+    calling_ae: str,
+    made_from: MadeFrom | None = None,
+) -> bytes:
+    """Preamble, prefix and group 0002, explicit little endian (PS3.10 7.1).
+
+    made_from: kept as private information (0002,0102), so that the archive alone tells what a file took the place of.
+    """
     body = b"".join(
         (
             _element(2, 0x0001, b"OB", b"\0\1"),
@@ -46,20 +57,31 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str, c
             _element(2, 0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
             _element(2, 0x0013, b"SH", _text(IMPLEMENTATION_VERSION)),
             _element(2, 0x0016, b"AE", _text(calling_ae)),
+            _origin(made_from) if made_from else b"",
         )
     )
     return bytes(128) + b"DICM" + _element(2, 0, b"UL", struct.pack("<I", len(body))) + body
 
 
+def _origin(made_from: MadeFrom) -> bytes:
+    said = f"{made_from.file_sha256} {made_from.dataset_sha256} {made_from.transfer_syntax}".encode("ascii")
+    creator = _element(2, 0x0100, b"UI", _uid(IMPLEMENTATION_CLASS_UID))
+    return creator + _element(2, 0x0102, b"OB", said + b" " * (len(said) % 2))
+
+
+_ORIGIN = re.compile(r"([0-9a-f]{64}) ([0-9a-f]{64}) ([0-9.]{1,64}) ?")
+
+
 @dataclass(frozen=True, slots=True)
 class FileMeta:
-    """Group 0002 of a file. dataset_offset: where the data set begins."""
+    """Group 0002 of a file. dataset_offset: where the data set begins. made_from: believed in our own archive only."""
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax: str
     source_ae: str
     dataset_offset: int
+    made_from: MadeFrom | None = None
 
 
 def read_file_meta(head: bytes) -> FileMeta:
@@ -90,7 +112,17 @@ def read_file_meta(head: bytes) -> FileMeta:
     syntax = _said(values.get(0x0010))
     if not syntax:
         raise BadMessage(_("Syntaxe de transfert absente."), "no-transfer-syntax", at)
-    return FileMeta(_said(values.get(0x0002)), _said(values.get(0x0003)), syntax, _said(values.get(0x0016)), at)
+    origin = None
+    if _said(values.get(0x0100)) == IMPLEMENTATION_CLASS_UID:
+        origin = _ORIGIN.fullmatch(values.get(0x0102, b"").decode("ascii", "replace"))
+    return FileMeta(
+        _said(values.get(0x0002)),
+        _said(values.get(0x0003)),
+        syntax,
+        _said(values.get(0x0016)),
+        at,
+        MadeFrom(*origin.groups()) if origin else None,
+    )
 
 
 def _said(value: bytes | None) -> str:

@@ -86,6 +86,25 @@ class Archive:
                     size += len(piece)
         return StoredFile(key, path, size, digest.hexdigest())
 
+    @contextmanager
+    def spooling(self) -> Iterator[tuple[Path, int]]:
+        """A file that lasts as long as the block, and a descriptor to write and read it; a start sweeps the others."""
+        path = self.data / "spool" / f"{self.new_key()}.spool"
+        with _refused_in_words():
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            yield path, descriptor
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+    def remove(self, path: str) -> None:
+        """A file that the tombstone in the index, or the other building's, says may go. Durable on return."""
+        file = self.data / path
+        with suppress(FileNotFoundError):
+            self.disk.remove(file)
+            self.disk.sync_folder(file.parent)
+
     def keep_paper(self, document: bytes, suffix: str) -> StoredFile:
         """A document waiting for its printer. Raises `OutOfResources`."""
         with _refused_in_words():

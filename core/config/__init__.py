@@ -6,6 +6,7 @@ Values are passed in, never kept as a global. Floor: the lowest; imports only `c
 
 from core.config.loading import FILE_NAME, Config, filled_template, load, template
 from core.config.sections import (
+    Archive,
     Dicom,
     Hl7,
     Imaging,
@@ -21,6 +22,7 @@ from core.config.sections import (
 
 __all__ = [
     "FILE_NAME",
+    "Archive",
     "Config",
     "Dicom",
     "Hl7",

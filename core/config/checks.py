@@ -30,6 +30,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "web.reader_lock_minutes": (1, 240),
     "storage.warn_percent": (0, 90),
     "storage.reserve_percent": (0, 50),
+    "archive.from_hour": (0, 23),
+    "archive.to_hour": (0, 23),
     "imaging.memory_mb": (256, 16384),
     "imaging.deadline_s": (1, 300),
     "imaging.cache_mb": (0, 1_000_000),

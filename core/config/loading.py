@@ -15,6 +15,7 @@ from core.config import source
 from core.config.checks import faults_of
 from core.config.secret_files import secret_faults
 from core.config.sections import (
+    Archive,
     Dicom,
     Hl7,
     Imaging,
@@ -45,6 +46,7 @@ class Config:
     web: Web
     rpc: Rpc
     storage: Storage
+    archive: Archive
     imaging: Imaging
     replica: Replica
     printing: Printing
@@ -69,6 +71,7 @@ SECTIONS: dict[str, type[Any]] = {
     "web": Web,
     "rpc": Rpc,
     "storage": Storage,
+    "archive": Archive,
     "imaging": Imaging,
     "replica": Replica,
     "printing": Printing,

@@ -89,6 +89,15 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """When stored images are made smaller, without loss. from_hour, to_hour: the night, by the site's wall."""
+
+    compress: Literal["off", "night", "always"] = "night"
+    from_hour: int = 20
+    to_hour: int = 6
+
+
+@dataclass(frozen=True, slots=True)
 class Imaging:
     """The worker that decodes and draws."""
 

@@ -74,6 +74,8 @@ def transcode(source: Source, header: Header, heads: dict[str, bytes], out: int)
         return Kept(str(kept))
     except (Unwalkable, NotDisplayable) as refused:
         return Kept(f"{type(refused).__name__}: {refused}")
+    except OSError as fault:
+        return Kept(f"disk: {fault.strerror}")
     return Transcoded(syntax, size)
 
 

@@ -79,7 +79,7 @@ def file_entry(table: type[Table], row: str) -> str:
 
 def lane_of(table: type[Table], row: str) -> str:
     """SQL expression: the lane of `row`. What is set aside may be big, and nobody waits for it."""
-    if table._meta.table_name == "instance":
+    if table._meta.table_name in ("instance", "original"):
         return f"{row}.lane"
     return "'bulk'" if table._meta.table_name == "quarantine" else "'small'"
 

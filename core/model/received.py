@@ -109,6 +109,18 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """Of a file that this program compressed without loss: what it was made from.
+
+    file_sha256: of the file as received. dataset_sha256: of its data set, as the machine sent it, in `transfer_syntax`.
+    """
+
+    file_sha256: str
+    dataset_sha256: str
+    transfer_syntax: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One object at the door: its own identifiers as the command or the file meta say, its bytes, its header.
 
@@ -116,6 +128,7 @@ class Arrival:
     rejects: the note in this object, when it is one that may take effect.
     spooled: path of a file holding the same bytes when the object was too big for memory; `dataset` is then empty.
     header: None when the walk failed; `refusal` then says why.
+    made_from: only ever of a file of our own archive.
     """
 
     sender: Sender
@@ -128,6 +141,7 @@ class Arrival:
     refusal_detail: str = ""
     spooled: str = ""
     rejects: RejectionNote | None = None
+    made_from: MadeFrom | None = None
 
 
 class Stored(StrEnum):

@@ -20,14 +20,14 @@ from core.errors import BadMessage, Conflict, YelenError
 from core.i18n import _
 from core.index.journal import LANES, note
 from core.index.opening import Index
-from core.index.tables import Audit, Node, ReplicaState
+from core.index.tables import Audit, Instance, Node, Quarantine, ReplicaState
 from core.index.triggers import SCHEMA_VERSION
 from core.index.writer import Unit
 from core.replication.counters import Counters
 from core.replication.files import check_files
 from core.replication.inventory import Inventories
 from core.replication.pairing import site_of
-from core.replication.segment import NAME, SIZE_CAP, Header, Segment, decode
+from core.replication.segment import NAME, PATH, SIZE_CAP, Header, Segment, decode
 from core.replication.spelling import TABLES
 from core.replication.state import STATE, State, write_state
 
@@ -36,6 +36,13 @@ LOOK_S = 0.2  # between two looks into the inbox
 BEAT_S = 30.0  # the state is rewritten that often when nothing happens
 TROUBLE_S = 5.0  # after a failure that time may heal: a full disk
 SET_ASIDE = 10  # refused segments that are kept to be looked at
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """Of an `original` row: a file that is no more, once `removed_at` is said."""
+
+    file: str
+    removed_at: str | None
 
 
 class NotYet(Exception):
@@ -110,6 +117,7 @@ class Applier:
                 raise NotYet
             _check_tables(segment)
             check_files(self._disk, self._data, segment)
+            self._bury(segment)
             try:
                 self._index.writer.replay(lambda unit: self._apply(unit, segment))
             except msgspec.MsgspecError as fault:
@@ -117,6 +125,26 @@ class Applier:
             self._trouble.pop(header.lane, None)
             self._tell()
         path.unlink()
+
+    def _bury(self, segment: Segment) -> None:
+        """Remove the files whose tombstone comes. Before the rows: a cut in between only finds nothing left to do.
+
+        Never a file that a row names, here or in the segment: the primary buries an original when the file that took
+        its place is here.
+        """
+        coming = {path for path, _size, _sha256 in segment.files()}
+        for entry in segment.entries:
+            if entry.tbl != "original" or entry.op != "put":
+                continue
+            tombstone = msgspec.json.decode(entry.row, type=Tombstone)
+            if not tombstone.removed_at or not tombstone.file:
+                continue
+            if PATH.fullmatch(tombstone.file) is None:
+                raise BadMessage(_("Second bâtiment : %s.") % _("chemin interdit dans un segment"), "bad-segment")
+            file = self._data / tombstone.file
+            if file.exists() and tombstone.file not in coming and not _is_named(tombstone.file):
+                self._disk.remove(file)
+                self._disk.sync_folder(file.parent)
 
     def _check_pair(self, header: Header, applied: dict[str, int]) -> None:
         """One primary, one epoch; both are those of the first segment ever taken."""
@@ -190,6 +218,12 @@ class Applier:
         """What a receiver that was killed left behind."""
         for left in (self._data / "replica" / "tmp").iterdir():
             left.unlink()
+
+
+def _is_named(path: str) -> bool:
+    return Instance.select().where(Instance.path == path).exists() or bool(
+        Quarantine.select().where(Quarantine.path == path).exists()
+    )
 
 
 def _newest_audit() -> tuple[int, str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.index.journal import LANES, note
-from core.index.tables import REPLICATED, Node, ReplicaState, Table
+from core.index.journal import LANES, newest, note
+from core.index.tables import REPLICATED, Node, Original, ReplicaState, Table
 from core.index.triggers import SCHEMA_VERSION, file_entry, lane_of, quoted, row_image
 from core.index.writer import Unit, Writer
 
@@ -34,13 +34,19 @@ def seed(writer: Writer, may_go_on: Callable[[], bool]) -> None:
             last = writer.replay(lambda unit, t=table, after=last: _slice(unit, t, after))  # type: ignore[misc]
             if last is None:
                 break
-    writer.replay(lambda unit: ReplicaState.delete().where(ReplicaState.lane == MARK).execute())
+    writer.replay(_end)
 
 
 def _begin(unit: Unit) -> None:
     """Nothing has been forgotten any more: what follows is whole."""
     ReplicaState.delete().where(ReplicaState.lane.in_([f"pruned {lane}" for lane in LANES])).execute()
     note(unit, MARK, Node.get().epoch, 0)
+
+
+def _end(unit: Unit) -> None:
+    """Originals wait until the new copy has what took their place, whatever an older one had acknowledged."""
+    Original.update(after_seq=newest()).where(Original.removed_at.is_null()).execute()
+    ReplicaState.delete().where(ReplicaState.lane == MARK).execute()
 
 
 def _slice(unit: Unit, table: type[Table], after: Any) -> Any:

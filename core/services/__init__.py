@@ -20,6 +20,7 @@ from core.index.opening import open_index
 from core.services.acquisition import Acquisition
 from core.services.auditing import Auditing
 from core.services.commitments import Commitments
+from core.services.compression import Compression
 from core.services.contacts import Contacts
 from core.services.devices import Devices
 from core.services.events import Events
@@ -85,6 +86,7 @@ class Services:
     standing: Standing
     housekeeping: Housekeeping
     export: Export
+    compression: Compression
 
     @property
     def clock(self) -> Clock:
@@ -179,6 +181,7 @@ def open_services(
         standing=Standing(kit, ports, _version(), clock.now()),
         housekeeping=Housekeeping(kit),
         export=Export(kit, ports),
+        compression=Compression(kit, ports, imaging, ingest),
     )
 
 

@@ -30,6 +30,7 @@ from core.services.damaged import Content, data_set_of, heal, is_whole, mark, pr
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
+from core.services.originals import is_copy_of, is_original, remember
 from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
 ARRIVING = 256  # studies whose folder is remembered
@@ -55,6 +56,7 @@ class Ingest:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self.arrived_at = float("-inf")  # monotonic; what can wait does so while images arrive
         self._folders: dict[str, str] = {}  # of the studies that are arriving
 
     def store(self, arrival: Arrival) -> StoreOutcome:
@@ -62,6 +64,7 @@ class Ingest:
 
         Raises `OutOfResources` when the disk is below its reserve or refuses; nothing is then left behind.
         """
+        self.arrived_at = self._kit.clock.monotonic()
         self.check_room()
         refusal = _refusal(arrival)
         if refusal is not None:
@@ -90,6 +93,8 @@ class Ingest:
         if outcome is not None:
             return outcome
         row = Instance.get(Instance.sop_instance_uid == header.sop_instance_uid)
+        if (ours := self._other_form(arrival, row, stored)) is not None:
+            return ours
         archive = self._kit.archive
         try:
             same = same_object(archive.absolute(row.path), archive.absolute(stored.path))
@@ -108,6 +113,19 @@ class Ingest:
         return StoreOutcome(
             Stored.QUARANTINED, Reason.DUPLICATE_CONFLICT, damaged="" if whole else self._mark(arrival, row)
         )
+
+    def _other_form(self, arrival: Arrival, row: Any, stored: StoredFile) -> StoreOutcome | None:
+        """A file that is the same image as its row's, compressed here without loss, or as it was before that.
+
+        It takes the place of one that is damaged or has vanished: of a backup's row, the original may be gone.
+        """
+        content = data_set_of(self._kit.archive.absolute(stored.path))
+        if not is_copy_of(row, arrival.made_from) and not is_original(row, arrival.transfer_syntax, content):
+            return None
+        if row.path == stored.path or is_whole(self._kit.archive, row):
+            return StoreOutcome(Stored.DUPLICATE)
+        self._take_the_place(arrival, row, stored)
+        return StoreOutcome(Stored.ARCHIVED)
 
     def _write(self, folder: str, meta: bytes, arrival: Arrival) -> StoredFile:
         if arrival.spooled:
@@ -149,6 +167,10 @@ class Ingest:
         row = Instance.get(Instance.sop_instance_uid == arrival.sop_instance_uid)
         if row.path != path:  # another association has just healed it
             return self._again(arrival, row.path, row.transfer_syntax)
+        if is_original(row, arrival.transfer_syntax, _content_of(arrival)):
+            if is_whole(self._kit.archive, row):
+                return StoreOutcome(Stored.DUPLICATE)
+            return self._put_back(arrival, row, _meta_of(arrival))
         if not is_whole(self._kit.archive, row):
             if syntax == arrival.transfer_syntax and (meta := self._promised(arrival, row)):
                 return self._put_back(arrival, row, meta)
@@ -166,7 +188,7 @@ class Ingest:
     def _put_back(self, arrival: Arrival, row: Any, meta: bytes) -> StoreOutcome:
         stored = self._write(row.path.rpartition("/")[0], meta, arrival)
         with dropped_unless_named(
-            self._kit, stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, row.transfer_syntax)
+            self._kit, stored, lambda: self._known(arrival.sop_instance_uid) == (stored.path, arrival.transfer_syntax)
         ):
             took = self._take_the_place(arrival, row, stored)
         if not took:  # another association was first
@@ -174,13 +196,20 @@ class Ingest:
         return StoreOutcome(Stored.DUPLICATE)
 
     def _take_the_place(self, arrival: Arrival, row: Any, stored: StoredFile) -> bool:
-        """The row of a file that is damaged or has vanished names this one from now on; the damaged one is kept."""
+        """The row of a file that is damaged or has vanished names this one from now on; the damaged one is kept.
+
+        In another syntax when it is another form of the same image.
+        """
 
         def act(unit: Unit) -> bool:
             still = (Instance.id == row.id) & (Instance.path == row.path)
-            now = Instance.update(path=stored.path, size=stored.size, sha256=stored.sha256)
+            now = Instance.update(
+                path=stored.path, size=stored.size, sha256=stored.sha256, transfer_syntax=arrival.transfer_syntax
+            )
             if not now.where(still).execute():
                 return False
+            if arrival.made_from is not None:
+                remember(unit, row.key, arrival.made_from)
             heal(unit, _sender_of(arrival), row)
             unit.audit(_sender_of(arrival), "put_back", f"instance:{row.key}", lost=row.path)
             unit.event("alarm", "archive")
@@ -255,6 +284,8 @@ class Ingest:
             if titles & REFUSED_AGAIN and not adopting:
                 return StoreOutcome(Stored.QUARANTINED, Reason.REJECTED_AGAIN)
             outcome = insert_image(unit, self._kit, actor, arrival, header, stored)
+            if outcome is not None and arrival.made_from is not None:
+                remember(unit, stored.key, arrival.made_from)
             if outcome is not None and titles:
                 hide_on_arrival(unit, header.sop_instance_uid, titles)
             return outcome

@@ -91,5 +91,6 @@ class Ports:
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None
     replica: Callable[[], dict[str, object]] | None = None
+    on_battery: Callable[[], bool] = lambda: False
     leaving: Callable[[], bool] = lambda: False
     """Whether the box was told to stop: what works for long ends at the next whole step."""

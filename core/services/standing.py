@@ -18,6 +18,7 @@ from core.index.tables import (
     Study,
     Task,
 )
+from core.services.compression import gained
 from core.services.kit import Kit
 from core.services.ports import Ports
 
@@ -67,6 +68,7 @@ class Standing:
                 "failed": papers.get("failed", 0),
             },
             "replica": self.replica(),
+            "compression": gained(),
             "disk": self._disk(),
         }
 

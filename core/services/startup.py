@@ -26,6 +26,7 @@ from core.model.people import Actor
 from core.model.received import Arrival, Reason, Sender, Stored
 from core.services.ingest import Ingest
 from core.services.kit import Kit
+from core.services.originals import waiting_files
 from core.services.ports import ReadHeader
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,8 @@ def _reconcile(kit: Kit, ingest: Ingest, read_header: ReadHeader | None, touched
         lying = {path for folder in some for path in kit.archive.files_in(folder)}
         named = _named_in(some)
         if read_header is not None:
-            _adopt(kit, ingest, read_header, sorted(lying - named), found, copies_go=True)
+            nameless = sorted(lying - named - waiting_files())
+            _adopt(kit, ingest, read_header, nameless, found, copies_go=True)
         found.missing += sorted(path for path in named - lying if not kit.archive.absolute(path).exists())
 
 
@@ -172,7 +174,15 @@ def arrival_of(file: Path, path: str, read_header: ReadHeader) -> tuple[Arrival,
     meta = read_file_meta(head)
     header = read_header(memoryview(head)[meta.dataset_offset :], meta.transfer_syntax, size - meta.dataset_offset)
     sender = Sender(meta.source_ae, "", False, found_again=True)
-    arrival = Arrival(sender, header.sop_class_uid, header.sop_instance_uid, meta.transfer_syntax, b"", header)
+    arrival = Arrival(
+        sender,
+        header.sop_class_uid,
+        header.sop_instance_uid,
+        meta.transfer_syntax,
+        b"",
+        header,
+        made_from=meta.made_from,
+    )
     return arrival, StoredFile(file.stem, path, size, sha256)
 
 

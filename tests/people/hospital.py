@@ -9,7 +9,21 @@ from pathlib import Path
 
 from core.archive.disk import Disk
 from core.clock import Clock, SetClock
-from core.config import Config, Dicom, Hl7, Imaging, Printing, Replica, Reports, Rpc, Scheduling, Site, Storage, Web
+from core.config import (
+    Archive,
+    Config,
+    Dicom,
+    Hl7,
+    Imaging,
+    Printing,
+    Replica,
+    Reports,
+    Rpc,
+    Scheduling,
+    Site,
+    Storage,
+    Web,
+)
 from core.imaging.imaging import Imaging as Worker
 from core.model.device import Destination, Device, HisSender
 from core.model.order import Exam, Room
@@ -62,6 +76,7 @@ def site_config(data: Path, **sections: object) -> Config:
         "web": Web(port=0),
         "rpc": Rpc(),
         "storage": Storage(warn_percent=0, reserve_percent=0),
+        "archive": Archive(),
         "imaging": Imaging(),
         "replica": Replica(),
         "printing": Printing(),

@@ -36,8 +36,10 @@ from core.model.printing import PaperKind, Printer
 from core.model.rejection import Title
 from core.model.report import ReportText
 from core.model.routing import Route
+from core.model.why import Relax
 from core.services import Services
 from core.services.acquisition import DoseEntry
+from core.services.compression import LATER_S
 from core.services.startup import arrival_of
 from tests.people.hospital import (
     ADMIN,
@@ -51,16 +53,17 @@ from tests.people.hospital import (
     TECHNOLOGIST,
     add_destination,
 )
-from tests.people.images import CT_IMAGE, STRANGER, arrival, read_header
+from tests.people.images import CT_IMAGE, STRANGER, arrival, read_header, slice_of
 
 LEAD = Actor("cadre1", frozenset({Role.LEAD_TECHNOLOGIST}), origin="test")
 TEXT = ReportText(findings="Pas d'hémorragie.", conclusion="Scanner normal.")
 
 READING = {
     "audit": {"verify"},
+    "contacts": {"of"},
     "export": {"begin", "proceed"},
     "commitments": {"due", "verdict"},
-    "devices": {"all", "attempts", "by_ae", "by_caller", "destinations", "senders"},
+    "devices": {"all", "attempts", "by_ae", "by_caller", "destinations", "forget", "senders"},
     "his": {"messages", "senders"},
     "ingest": {"check_room", "quarantine"},
     "orders": {"catalogue", "find_exams", "rooms", "slots", "warnings"},
@@ -74,6 +77,7 @@ READING = {
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},
     "rejections": {"lines", "repeat_rate"},
     "scheduling": {"day_page", "history", "line", "worklist"},
+    "why": {"ask"},
 }
 """Verbs that change nothing."""
 
@@ -131,6 +135,7 @@ def everything(services: Services) -> None:
     the_his(services)
     letters(services)
     paper(services, first)
+    smaller(services)
     services.events.last_id()
     services.audit.rows(ADMIN)
     services.housekeeping.tidy()
@@ -192,6 +197,9 @@ def orders(services: Services) -> tuple[int, int]:
 
 
 def in_the_room(services: Services, first: int, second: int) -> None:
+    services.contacts.association("SCANNER1", "YELEN", "127.0.0.1", "opened")
+    services.contacts.query("SCANNER1", "YELEN", "127.0.0.1", "answered")
+    services.why.relax(ADMIN, services.scheduling.line(RECEPTION, first).accession_number, "SCANNER1", Relax.ASCII)
     for step in (first, second):
         services.scheduling.arrive(RECEPTION, step)
         services.scheduling.weigh(TECHNOLOGIST, step, 0.1 + 0.2 + 3)  # not a number of 15 digits
@@ -293,6 +301,14 @@ def rejected(services: Services) -> None:
     number = services.rejections.reject(TECHNOLOGIST, [image.key], Title.QUALITY, "flou")
     services.rejections.undo(LEAD, number, "lisible")
     services.rejections.reject(LEAD, [image.key], Title.SAFETY, "autre enfant")
+
+
+def smaller(services: Services) -> None:
+    """An image is compressed without loss; its original stays beside it. The caller has let the study rest."""
+    services.ingest.store(slice_of("1.5.0", study="1.5", patient_id="EXT-5", name="SAWADOGO^Ali"))
+    services.acquisition.settle(HIS)
+    while services.compression.turn() < LATER_S:
+        pass
 
 
 def found_again(services: Services) -> None:

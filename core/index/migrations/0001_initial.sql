@@ -536,6 +536,29 @@ CREATE TABLE "print_job" (
 );
 CREATE UNIQUE INDEX "print_job_idempotency_key" ON "print_job" ("idempotency_key");
 CREATE INDEX "print_job_printer_state_id" ON "print_job" ("printer", "state", "id");
+CREATE TABLE "compression" (
+  "study_id" INTEGER NOT NULL PRIMARY KEY,
+  "instances" INTEGER NOT NULL,
+  "files" INTEGER NOT NULL,
+  "gained" INTEGER NOT NULL,
+  "kept" INTEGER NOT NULL
+);
+CREATE TABLE "original" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "instance_id" INTEGER NOT NULL,
+  "transfer_syntax" TEXT NOT NULL,
+  "dataset_sha256" TEXT NOT NULL,
+  "file" TEXT NOT NULL,
+  "bytes" INTEGER NOT NULL,
+  "digest" TEXT NOT NULL,
+  "lane" TEXT NOT NULL,
+  "after_seq" INTEGER NOT NULL,
+  "superseded_at" TEXT NOT NULL,
+  "removed_at" TEXT,
+  FOREIGN KEY ("instance_id") REFERENCES "instance" ("id")
+);
+CREATE INDEX "original_instance_id" ON "original" ("instance_id");
+CREATE INDEX "original_removed_at" ON "original" ("removed_at");
 CREATE TABLE "quarantine" (
   "id" INTEGER NOT NULL PRIMARY KEY,
   "reason" TEXT NOT NULL,

@@ -116,6 +116,40 @@ class Instance(Table):
         indexes = ((("series", "number"), False),)
 
 
+class Original(Table):
+    """What an image was before its file was compressed without loss: to know a resend, and until its file may go.
+
+    file: its path, which is not `path`: it is no longer shipped. after_seq: the journal row that ships the new file;
+    once the second building has it, the original may go. removed_at: the tombstone; then its file goes there too.
+    """
+
+    id = AutoField()
+    instance_id: int
+    instance = ForeignKeyField(Instance, object_id_name="instance_id")
+    transfer_syntax = TextField()
+    dataset_sha256 = TextField()
+    file = TextField()
+    bytes = IntegerField()
+    digest = TextField()  # SHA-256 of the file
+    lane = TextField()
+    after_seq = IntegerField()
+    superseded_at = MomentField()
+    removed_at = MomentField(null=True, index=True)
+
+
+class Compression(Table):
+    """How far a study has been looked at for lossless compression, here; made anew from the files when it is lost.
+
+    instances: how many images it had when all had been looked at, 0 while that goes on. gained: bytes.
+    """
+
+    study_id = IntegerField(primary_key=True)
+    instances = IntegerField(default=0)
+    files = IntegerField(default=0)
+    gained = IntegerField(default=0)
+    kept = IntegerField(default=0)
+
+
 class Quarantine(Table):
     id = AutoField()
     reason = TextField()
