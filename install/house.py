@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from core.clock import Clock, SystemClock
 from core.config import Config
+from core.dicom import rejection_note
 from core.dicom.header import walk
 from core.dicom.peer_archive import PeerArchives
-from core.dicom.rejection_note import write
 from core.dicom.send import DicomSender
 from core.imaging.imaging import Imaging
 from core.model.received import ReceivedHeader
@@ -66,7 +66,8 @@ def _ports(config: Config, clock: Clock) -> Ports:
         store=sender.store,
         archives=PeerArchives(sender, config.dicom.ae_title),
         read_header=_header,
-        write_note=write,
+        read_note=rejection_note.read,
+        write_note=rejection_note.write,
         pages=Press(config.site),
         on_battery=on_battery,
     )

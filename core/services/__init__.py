@@ -150,7 +150,7 @@ def open_services(
     kit = Kit(index, Archive(data, secret, index.epoch, clock, disk), clock, config)
     people, devices, retrieval = People(kit), Devices(kit, ports), Retrieval(kit, imaging)
     reports, printing, contacts = Reports(kit, people), Printing(kit), Contacts(kit)
-    ingest = Ingest(kit)
+    ingest = Ingest(kit, ports)
     return Services(
         kit=kit,
         ports=ports,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from core.index.writer import Unit
 from core.model.identifiers import is_uid
 from core.model.people import Actor, Role
 from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Stored, StoreOutcome
-from core.model.rejection import REFUSED_AGAIN, RESTORED_AGAIN
+from core.model.rejection import KEY_OBJECT_SELECTION, REFUSED_AGAIN, RESTORED_AGAIN
 from core.services.access import require
 from core.services.damaged import Content, data_set_of, heal, is_whole, mark, promised_meta, refuse_ours
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
 from core.services.originals import is_copy_of, is_original, remember
+from core.services.ports import Ports
 from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
 ARRIVING = 256  # studies whose folder is remembered
@@ -54,8 +55,9 @@ class QuarantineLine:
 class Ingest:
     """The one way in for objects, whatever door they came through."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, ports: Ports) -> None:
         self._kit = kit
+        self._ports = ports
         self.arrived_at = float("-inf")  # monotonic; what can wait does so while images arrive
         self._folders: dict[str, str] = {}  # of the studies that are arriving
 
@@ -89,6 +91,8 @@ class Ingest:
         """
         header = arrival.header
         assert header is not None
+        if header.sop_class_uid == KEY_OBJECT_SELECTION:
+            arrival = self._with_note(arrival, stored)
         outcome = self._insert(arrival, header, stored, adopting=True)
         if outcome is not None:
             return outcome
@@ -126,6 +130,13 @@ class Ingest:
             return StoreOutcome(Stored.DUPLICATE)
         self._take_the_place(arrival, row, stored)
         return StoreOutcome(Stored.ARCHIVED)
+
+    def _with_note(self, arrival: Arrival, stored: StoredFile) -> Arrival:
+        """What was rejected stays rejected when the index is made again from the files."""
+        if self._ports.read_note is None:
+            return arrival
+        content = b"".join(bytes(piece) for piece in data_set_of(self._kit.archive.absolute(stored.path))())
+        return replace(arrival, rejects=self._ports.read_note(content, arrival.transfer_syntax))
 
     def _write(self, folder: str, meta: bytes, arrival: Arrival) -> StoredFile:
         if arrival.spooled:
@@ -287,7 +298,7 @@ class Ingest:
             if outcome is not None and arrival.made_from is not None:
                 remember(unit, stored.key, arrival.made_from)
             if outcome is not None and titles:
-                hide_on_arrival(unit, header.sop_instance_uid, titles)
+                hide_on_arrival(unit, header.sop_instance_uid, titles, sent=not adopting)
             return outcome
 
         return self._kit.index.writer.do(act)

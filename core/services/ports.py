@@ -11,7 +11,7 @@ from core.model.device import Device
 from core.model.fetching import FoundStudy, Moved, StudyCriteria
 from core.model.outgoing import Outgoing, Tally
 from core.model.received import ReceivedHeader
-from core.model.rejection import NoteDraft
+from core.model.rejection import NoteDraft, RejectionNote
 from core.model.report import ReportVersion
 from core.model.worklist import ExamLine
 
@@ -55,6 +55,12 @@ class ReadHeader(Protocol):
     ) -> ReceivedHeader: ...
 
 
+class ReadNote(Protocol):
+    """The rejection note in a data set, None when it rejects nothing. Raises `BadMessage`."""
+
+    def __call__(self, content: bytes | memoryview, transfer_syntax: str, /) -> RejectionNote | None: ...
+
+
 class WriteNote(Protocol):
     """The data set of a rejection note, explicit little endian."""
 
@@ -87,6 +93,7 @@ class Ports:
     store: StoreTo | None = None
     archives: PeerArchive | None = None
     read_header: ReadHeader | None = None
+    read_note: ReadNote | None = None
     write_note: WriteNote | None = None
     pages: Pages | None = None
     doors: Callable[[], dict[str, str]] | None = None

@@ -101,9 +101,12 @@ def take_effect(unit: Unit, actor: Actor, note: RejectionNote) -> int:
     return int(rejection.id)
 
 
-def hide_on_arrival(unit: Unit, sop_instance_uid: str, titles: frozenset[Title]) -> None:
-    """An image whose rejection came first is hidden as it comes, unless every title lets it come back."""
-    if titles <= RESTORED_AGAIN:
+def hide_on_arrival(unit: Unit, sop_instance_uid: str, titles: frozenset[Title], sent: bool) -> None:
+    """An image whose rejection came first is hidden as it comes, unless every title lets it come back.
+
+    sent: by a machine; a file that was found on the disk brings nothing back.
+    """
+    if sent and titles <= RESTORED_AGAIN:
         restore(unit, sop_instance_uid)
         return
     series_id = Instance.get(Instance.sop_instance_uid == sop_instance_uid).series_id

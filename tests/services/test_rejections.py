@@ -21,7 +21,7 @@ from tests.people.hospital import ADMIN, IDENTITY, MORNING, RADIOLOGIST, RECEPTI
 from tests.people.images import CT_IMAGE, EXPLICIT, SCANNER, STRANGER, arrival, read_header
 
 LEAD = Actor("cadre1", frozenset({Role.LEAD_TECHNOLOGIST}), origin="test")
-PORTS = Ports(read_header=read_header, write_note=rejection_note.write)
+PORTS = Ports(read_header=read_header, read_note=rejection_note.read, write_note=rejection_note.write)
 
 
 @pytest.fixture
@@ -216,6 +216,24 @@ def test_a_restart_and_a_new_index_of_the_files_bring_nothing_back(tmp_path: Pat
         after.reindex()
         assert seen(after) == ["1.2.3.2"]
         assert Study.get().instances == 1
+
+
+@pytest.mark.parametrize("title", list(Title))
+def test_an_index_made_from_the_files_alone_shows_nothing_that_was_rejected(tmp_path: Path, title: Title) -> None:
+    """The index is lost; notes and images are found in any order."""
+    with hospital(tmp_path, SetClock(MORNING), PORTS) as before:
+        for number in (1, 2):
+            before.ingest.store(arrival(f"1.2.3.{number}", number=number))
+        before.ingest.store(note("1.2.3.1", title=title))
+    for lost in tmp_path.glob("index.sqlite*"):
+        lost.unlink()
+    with hospital(tmp_path, SetClock(MORNING), PORTS) as after:
+        after.reindex()
+        assert [line.title for line in after.rejections.lines(IDENTITY)] == [title]
+        [study] = Study.select()
+        assert study.instances == 1
+        assert Instance.get(Instance.sop_instance_uid == "1.2.3.1").series_id is None
+        assert Instance.get(Instance.sop_instance_uid == "1.2.3.2").series_id is not None
 
 
 def test_rejections_for_safety_are_for_identitovigilance_alone(services: Services) -> None:
