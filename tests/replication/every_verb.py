@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from core.archive.store import Archive
+from core.imaging.imaging import Imaging
 from core.index.tables import TransferRow
 from core.model.birth import on_day
 from core.model.commitment import CommitmentRequest, Named
@@ -39,7 +43,7 @@ from core.model.routing import Route
 from core.model.why import Relax
 from core.services import Services
 from core.services.acquisition import DoseEntry
-from core.services.compression import LATER_S
+from core.services.compression import LATER_S, Compression
 from core.services.startup import arrival_of
 from tests.people.hospital import (
     ADMIN,
@@ -304,11 +308,16 @@ def rejected(services: Services) -> None:
 
 
 def smaller(services: Services) -> None:
-    """An image is compressed without loss; its original stays beside it. The caller has let the study rest."""
+    """Images are compressed without loss; their originals stay beside them. The night and the rest are made short."""
     services.ingest.store(slice_of("1.5.0", study="1.5", patient_id="EXT-5", name="SAWADOGO^Ali"))
-    services.acquisition.settle(HIS)
-    while services.compression.turn() < LATER_S:
-        pass
+    with closing(Imaging()) as imaging, pytest.MonkeyPatch.context() as short:
+        short.setattr("core.services.acquisition.STABLE", timedelta(seconds=-1))
+        short.setattr("core.services.compression.REST", timedelta(seconds=-1))
+        short.setattr(Compression, "_is_time", lambda self: True)
+        short.setattr(services.compression._service, "_imaging", imaging)  # type: ignore[attr-defined]
+        services.acquisition.settle(HIS)
+        while services.compression.turn() < LATER_S:
+            pass
 
 
 def found_again(services: Services) -> None:

@@ -102,7 +102,8 @@ def test_an_export_brought_into_a_new_box_is_the_same_department(old: Path, serv
     assert audit[:-1] == there.pop("audit")[: len(audit) - 1]
     assert (audit[-1][5], audit[-1][8]) == ("import_export", "ok")
     assert here == there
-    assert hashes(new) == hashes(old)
+    superseded = {str(line[4]) for line in there["original"]}  # what a smaller file has taken the place of
+    assert hashes(new) == {path: sha256 for path, sha256 in hashes(old).items() if path not in superseded}
     with open_hospital(new) as again:
         assert again.audit.verify().ok
         assert again.recover().lines() == []
