@@ -28,6 +28,9 @@ BIRTH_DATE: Final = 0x00100030
 SEX: Final = 0x00100040
 TYPE_OF_ID: Final = 0x00100022
 OTHER_IDS: Final = 0x00101002
+REQUEST_ATTRIBUTES: Final = 0x00400275
+STEP_ID: Final = 0x00400009
+PROCEDURE_ID: Final = 0x00401001
 ORIGINAL: Final = 0x04000561
 PIXELS: Final = 0x7FE00000
 WATCHED: Final = (CHARSET, ACCESSION, NAME, PATIENT_ID, ISSUER, BIRTH_DATE, SEX)
@@ -45,6 +48,7 @@ class Changes:
     values: Mapping[int, str]
     others: tuple[tuple[str, str], ...] | None = None  # numbers and issuers of (0010,1002)
     wrong: bool = False
+    order: tuple[str, str] | None = None  # step and procedure of (0040,0275), where the file has one
 
 
 def sent_values(data: Bytes, at: int, end: int, syntax: str) -> Sent | None:
@@ -68,7 +72,11 @@ _WATCHED = frozenset(WATCHED)
 
 def changes(sent: Sent, identity: CurrentIdentity) -> Changes | None:
     """What differs from the identity of today; None when the file may leave as it is."""
-    texts = _texts(sent)
+    return differences(_texts(sent), identity)
+
+
+def differences(texts: Mapping[int, str], identity: CurrentIdentity) -> Changes | None:
+    """As `changes`, for texts by tag: number, issuer, name, birth date, sex and accession number."""
     new: dict[int, str] = {}
     wrong = texts[PATIENT_ID] != identity.number
     others = None
@@ -85,7 +93,8 @@ def changes(sent: Sent, identity: CurrentIdentity) -> Changes | None:
     ordered = identity.accession_number
     if ordered and texts[ACCESSION] not in (ordered, identity.foreign_accession or ordered):
         new[ACCESSION] = ordered
-    return Changes(new, others, wrong) if new else None
+    order = (identity.step_id, identity.procedure_id) if ACCESSION in new else None
+    return Changes(new, others, wrong, order) if new else None
 
 
 def _texts(sent: Sent) -> dict[int, str]:
@@ -155,6 +164,8 @@ def _spliced(
     spelling = Spelling.of(syntax)
     replaced = _replacements(new, spelling, charset)
     head, rest = _head(data, at, end, spelling)
+    if new.order and any(element.tag == REQUEST_ATTRIBUTES for element in head):
+        replaced[REQUEST_ATTRIBUTES] = _request(new.values[ACCESSION], *new.order, spelling)
     before = [element for element in head if element.tag in replaced]
     present = next((element for element in head if element.tag == ORIGINAL), None)
     note_of = _noted(data, present, before, spelling, sorted(replaced), new, note)
@@ -204,6 +215,15 @@ def _replacements(new: Changes, spelling: Spelling, charset: Charset) -> dict[in
         written = b"".join(spelling.element(ITEM, b"", item) for item in items)
         encoded[OTHER_IDS] = spelling.element(OTHER_IDS, b"SQ", written) if items else b""
     return encoded
+
+
+def _request(accession: str, step_id: str, procedure_id: str, spelling: Spelling) -> bytes:
+    """(0040,0275) of the order that the images are of; its numbers are ours, hence ASCII. PS3.3 table 10-9."""
+    item = b"".join(
+        spelling.element(tag, b"SH", value.encode("ascii", "replace"))
+        for tag, value in ((ACCESSION, accession), (STEP_ID, step_id), (PROCEDURE_ID, procedure_id))
+    )
+    return spelling.element(REQUEST_ATTRIBUTES, b"SQ", spelling.element(ITEM, b"", item))
 
 
 def _noted(

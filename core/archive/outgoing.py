@@ -94,7 +94,12 @@ class Wardrobe:
         body.offset, body.length = rest, end - rest
 
     def _compare(self, body: Body, head: bytes, identity: CurrentIdentity) -> Changes | None:
-        sent = _sent(body, head)
+        try:
+            sent = _sent(body, head)
+        except BadElements:
+            if identity.as_sent:
+                return None
+            raise
         key = (sent, identity)
         found = self._compared.get(key, _NOT_YET)
         if found is _NOT_YET:

@@ -56,6 +56,7 @@ _STANDARD: Final = "1.2.840.10008."
 IMPLICIT_LE: Final = "1.2.840.10008.1.2"
 EXPLICIT_LE: Final = "1.2.840.10008.1.2.1"
 EXPLICIT_BE: Final = "1.2.840.10008.1.2.2"
+DEFLATED_LE: Final = "1.2.840.10008.1.2.1.99"
 _JPEG: Final = "1.2.840.10008.1.2.4."
 
 # For queries, worklist and procedure steps: what our own codec reads and writes.
@@ -90,7 +91,7 @@ LOSSY_OR_OPAQUE_SYNTAXES: Final = (
 )
 STORAGE_SYNTAXES: Final = (EXPLICIT_LE, IMPLICIT_LE, *LOSSLESS_SYNTAXES, EXPLICIT_BE, *LOSSY_OR_OPAQUE_SYNTAXES)
 
-# Never: Deflated (1.2.840.10008.1.2.1.99, a bomb), JPIP and SMPTE 2110 (they point at data we would not hold).
+# Never, in either direction: Deflated (a bomb); JPIP and SMPTE 2110 (they point at data that we would not hold).
 
 # SOP class extended negotiation of the query classes, PS3.4 C.5.1.1.
 QUERY_EXTENDED: Final = bytes((1, 1, 1, 0, 0, 0))  # relational, combined date-time, names by their sound

@@ -183,7 +183,7 @@ def _prepare(event: Any) -> None:
 def needed(outgoing: Outgoing) -> list[tuple[str, str]]:
     """Class and syntax of the contexts over which an object may go: as it is stored, else uncompressed."""
     syntaxes = dict.fromkeys((outgoing.transfer_syntax, conformance.EXPLICIT_LE, conformance.IMPLICIT_LE))
-    return [(outgoing.sop_class_uid, syntax) for syntax in syntaxes]
+    return [(outgoing.sop_class_uid, syntax) for syntax in syntaxes if syntax != conformance.DEFLATED_LE]
 
 
 def batches(objects: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:

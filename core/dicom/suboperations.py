@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from core.archive.outgoing import Body
-from core.dicom.conformance import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
+from core.dicom.conformance import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.negotiation import Context
 from core.dicom.wire import FileShort
 from core.errors import YelenError
@@ -60,7 +60,7 @@ def choose(outgoing: Outgoing, contexts: Sequence[Context]) -> Context | None:
     """The context in which an object goes: as it is stored if it can, else uncompressed. Never another compression."""
     by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
     for syntax in (outgoing.transfer_syntax, EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE):
-        if syntax in by_syntax:
+        if syntax in by_syntax and syntax != DEFLATED_LE:
             return by_syntax[syntax]
     return None
 

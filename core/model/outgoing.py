@@ -39,8 +39,9 @@ class CurrentIdentity:
 
     name: PN. birth_date: DA, "" when not known to the day, None when nothing is known. sex: "" when not known.
     others: the other numbers of this patient. accession_number: of the order, None when no order was matched.
-    foreign_accession: the other system's number of the same order, as good as ours.
-    provisional: the name was read from the images themselves.
+    foreign_accession: the other system's number of the same order, as good as ours. step_id, procedure_id: its others.
+    provisional: the name was read from the images themselves. as_sent: it is what the study's first image said, so
+    that even a header that cannot be followed may leave as it is.
     """
 
     number: str
@@ -51,7 +52,10 @@ class CurrentIdentity:
     others: tuple[Identifier, ...] = ()
     accession_number: str | None = None
     foreign_accession: str = ""
+    step_id: str = ""
+    procedure_id: str = ""
     provisional: bool = False
+    as_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

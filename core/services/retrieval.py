@@ -7,8 +7,10 @@ of the department looks at them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from core.archive import coercion
 from core.archive.outgoing import Body, Wardrobe
 from core.errors import BadInput, OutOfResources
 from core.i18n import _
@@ -144,33 +146,44 @@ def identity_of(study: Any) -> CurrentIdentity | None:
     merged = PatientIdentifier.select().join(Patient).where(Patient.merged_into == row.id)
     aliases = tuple(Identifier(i.value, i.authority, i.kind) for i in merged)
     own = next((i for i in patient.identifiers if i.value == patient.number), None)
-    accession, foreign = _order_of(study)
-    return CurrentIdentity(
+    identity = CurrentIdentity(
         number=patient.number,
         issuer=own.authority if own else "",
         name=patient.dicom_name,
         birth_date=None if who.birth.precision is Precision.UNKNOWN else who.birth.dicom(),
         sex=who.sex,
         others=(*patient.identifiers, *aliases),
-        accession_number=accession,
-        foreign_accession=foreign,
         provisional=patient.provisional,
+        **_order_of(study),
     )
+    said = {
+        coercion.PATIENT_ID: study.sent_id,
+        coercion.NAME: study.sent_name,
+        coercion.BIRTH_DATE: study.sent_birth_date,
+        coercion.SEX: study.sent_sex,
+        coercion.ACCESSION: study.accession_number,
+    }
+    return replace(identity, as_sent=coercion.differences(said, identity) is None and not study.also_sent)
 
 
-def _order_of(study: Any) -> tuple[str | None, str]:
-    """The accession number of the order that a person or its identifiers gave this study, and the other system's."""
+def _order_of(study: Any) -> dict[str, Any]:
+    """The numbers of the order that a person or its identifiers gave this study."""
     if study.step_id is None or study.match != str(Match.MATCHED):
-        return None, ""
+        return {}
     row: Any = (
-        ImagingServiceRequest.select(ImagingServiceRequest.accession_number, ImagingServiceRequest.foreign_accession)
+        ImagingServiceRequest.select(
+            ImagingServiceRequest.accession_number,
+            ImagingServiceRequest.foreign_accession,
+            RequestedProcedure.procedure_id,
+            Step.scheduled_step_id.alias("step_id"),
+        )
         .join(RequestedProcedure, on=(RequestedProcedure.request == ImagingServiceRequest.id))
         .join(Step, on=(Step.procedure == RequestedProcedure.id))
         .where(Step.id == study.step_id)
-        .tuples()
+        .dicts()
         .first()
     )
-    return (row[0], row[1]) if row else (None, "")
+    return dict(row) if row else {}
 
 
 def _check(wanted: Wanted) -> None:

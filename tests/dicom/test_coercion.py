@@ -116,6 +116,27 @@ def test_images_attached_to_an_order_carry_its_accession_number(
     assert previous.AccessionNumber == "AILLEURS-77"
 
 
+def test_the_order_that_a_file_names_follows_its_accession_number(
+    department: Department, department_door: DicomServer
+) -> None:
+    elements = ct_elements(sop_instance="1.2.9.1", accession="AILLEURS-77")
+    request = element(0x00080050, "SH", b"AILLEURS-77 ") + element(0x00401001, "SH", b"RP-1")
+    item = b"\xfe\xff\x00\xe0" + len(request).to_bytes(4, "little") + request
+    keep(
+        department, "1.2.9.1", data=dataset(elements[:-1]) + element(0x00400275, "SQ", item) + dataset(elements[-1:])
+    )  # fmt: skip
+    patient = department.child("OUÉDRAOGO", "Aïssata", "2019-01-14")
+    exam = department.order(patient, "TDMCER", "SCAN", MORNING + timedelta(hours=3))
+    department.services.reconciliation.attach(RECEPTION, Study.get().id, exam.step_id, "bon examen")
+    left = fetched(department_door)
+    [named] = left.RequestAttributesSequence
+    assert named.AccessionNumber == left.AccessionNumber == exam.accession_number
+    assert named.RequestedProcedureID
+    assert named.ScheduledProcedureStepID
+    previous = left.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    assert previous.RequestAttributesSequence[0].RequestedProcedureID == "RP-1"
+
+
 def test_a_name_that_the_file_cannot_spell_makes_the_whole_header_utf_8(
     department: Department, department_door: DicomServer
 ) -> None:
