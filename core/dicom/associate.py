@@ -14,6 +14,7 @@ from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from core.dicom import upper_layer as ul
 from core.errors import BadMessage
 from core.i18n import _
+from core.model.device import identity_of
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
 MOST_CONTEXTS: Final = 128
@@ -63,6 +64,7 @@ class AssociateRequest:
     extended: dict[str, bytes]  # SOP class extended negotiation, service-class application information
     asynchronous: bool
     wants_identity_answer: bool
+    identity: str  # digest of user and passcode, so that no log can hold them; "" when none was given
 
 
 def decode(body: bytes) -> AssociateRequest:
@@ -136,7 +138,8 @@ def _with_user(
     max_pdu, implementation, version_name = 0, "", ""
     roles: dict[str, Role] = {}
     extended: dict[str, bytes] = {}
-    asynchronous = identity = False
+    asynchronous = answer = False
+    identity = ""
     for kind, value in _items(user):
         if kind == 0x51 and len(value) == 4:
             max_pdu = int.from_bytes(value, "big")
@@ -155,11 +158,21 @@ def _with_user(
             name, rest = _named(value)
             extended[name] = rest
         elif kind == 0x58:
-            identity = len(value) >= 2 and value[1] == 1
+            answer, identity = len(value) >= 2 and value[1] == 1, _identity(value)
     return AssociateRequest(
         fixed, version, called, calling, application, contexts, max_pdu, implementation, version_name,
-        roles, extended, asynchronous, identity,
+        roles, extended, asynchronous, answer, identity,
     )  # fmt: skip
+
+
+def _identity(value: bytes) -> str:
+    """User identity of type 1 or 2 (PS3.7 D.3.3.7); any other, or one that cannot be read, proves nothing."""
+    if len(value) < 4 or value[0] not in (1, 2):
+        return ""
+    length = int.from_bytes(value[2:4], "big")
+    user, rest = value[4 : 4 + length], value[4 + length :]
+    passcode = rest[2 : 2 + int.from_bytes(rest[:2], "big")]
+    return identity_of(user, passcode) if user else ""
 
 
 def _named(value: bytes) -> tuple[str, bytes]:

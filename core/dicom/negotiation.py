@@ -7,7 +7,7 @@ Source: PS3.8 section 9.3.4 (rejection codes), table 9-18 (context results); PS3
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -121,6 +121,7 @@ def negotiate(
     called, calling = Title.of(request.called), Title.of(request.calling)
     if called is None or not called.same(title):
         return Refusal.CALLED_AE
+    line = replace(line, identity=request.identity)
     caller = callers.admit(calling.text, address, line) if calling else None
     if caller is None:
         return Refusal.CALLING_AE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 from typing import Final, Protocol
 
@@ -54,6 +55,8 @@ def _unproved(device: Device, line: Line) -> str:
     """What this line does not prove and the row of the machine asks for; "" when nothing is missing."""
     if device.certificate and line.certificate != certificate_of(device.certificate):
         return "CERTIFICATE"
+    if device.identity and not hmac.compare_digest(device.identity, line.identity):
+        return "IDENTITY"
     return "TLS" if device.tls and not line.secured else ""
 
 

@@ -26,10 +26,14 @@ CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"  # of TLS 1.2; those o
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a peer reached us. certificate: its own in DER, b"" when it showed none."""
+    """How a peer reached us, and what it proves. certificate: its own in DER, b"" when it showed none.
+
+    identity: digest of the user and passcode that it gave (`core.model.device.identity_of`), "" when it gave none.
+    """
 
     secured: bool = False
     certificate: bytes = b""
+    identity: str = ""
 
 
 PLAIN: Final = Line()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ class Device:
     worklist_window_days: days before and after today when the query has no date.
     prefetch: an archive that is asked for the priors of each child for whom an exam is ordered.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
+    identity: digest of the user and passcode that it must give when it calls; "": whatever it gives is ignored.
     commit_host, commit_port: where it hears what became of its storage commitment requests; "" and 0: host and port.
     """
 
@@ -40,6 +42,7 @@ class Device:
     tls: bool = False
     certificate: str = ""
     prefetch: bool = False
+    identity: str = ""
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None
@@ -64,6 +67,11 @@ class Device:
 def ae_key(ae_title: str) -> str:
     """AE titles compare without case and surrounding spaces: machines get both wrong."""
     return ae_title.strip().casefold()
+
+
+def identity_of(user: bytes, passcode: bytes) -> str:
+    """The digest of a DICOM user identity. The passcode must be drawn, not chosen: nothing slows a guess here."""
+    return hashlib.sha256(len(user).to_bytes(2, "big") + user + passcode).hexdigest()
 
 
 def certificate_of(pem: str) -> bytes:

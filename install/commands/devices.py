@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TextIO
 
 import click
 
 from core.config import Site
 from core.i18n import _
-from core.model.device import Device
+from core.model.device import Device, identity_of
 from core.rpc.contract import Devices, RemoveDevice, SaveDevice
 from install.calls import ProbeDevice
 from install.french import FrenchGroup
@@ -37,6 +38,9 @@ def device() -> None: ...
 @click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
 @click.option("--prefetch", is_flag=True, help="archive à qui demander les antérieurs des examens commandés")
 @click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
+@click.option(
+    "--identity", default="", help="nom d'utilisateur DICOM à exiger d'elle ; le mot de passe est tiré et affiché"
+)
 @click.option("--certificate", type=click.File("r"), help="son certificat PEM : elle seule appelle alors sous ce titre")
 @with_place
 def add(
@@ -54,8 +58,10 @@ def add(
     all_rooms: bool,
     prefetch: bool,
     tls: bool,
+    identity: str,
     certificate: TextIO | None,
 ) -> None:
+    passcode = secrets.token_hex(10) if identity else ""
     machine = Device(
         ae_title=ae_title,
         host=host,
@@ -71,10 +77,16 @@ def add(
         prefetch=prefetch,
         tls=tls or certificate is not None,
         certificate=certificate.read() if certificate else "",
+        identity=identity_of(identity.encode(), passcode.encode()) if identity else "",
     )
     with reach(place) as box:
         box.ask(SaveDevice(machine))
     click.echo(_("Machine %s enregistrée.") % ae_title)
+    if identity:
+        click.echo(
+            _("À saisir sur la machine : utilisateur %s, mot de passe %s (il ne sera plus affiché)")
+            % (identity, passcode)
+        )
 
 
 @lists(device, "Les machines déclarées et leur dernier signe de vie.")

@@ -239,3 +239,25 @@ def test_a_role_of_a_class_that_was_refused_is_not_answered() -> None:
     agreement = answer(contexts=[(1, "1.2.840.10008.9.9", [ILE])], user=selected("1.2.840.10008.9.9", 1, 1))
     assert isinstance(agreement, Agreement)
     assert agreement.acceptance.roles == {}
+
+
+def identified(user: bytes, passcode: bytes = b"", answer: int = 0, kind: int = 2) -> bytes:
+    fields = struct.pack(">H", len(user)) + user + struct.pack(">H", len(passcode)) + passcode
+    return item(0x58, bytes((kind, answer)) + fields)
+
+
+def test_a_user_identity_is_answered_when_asked_and_never_kept() -> None:
+    agreement = answer(user=identified(b"ct1", b"sesame-42", answer=1))
+    assert isinstance(agreement, Agreement)
+    assert b"\x59\x00\x00\x02\x00\x00" in associate.encode(agreement.acceptance)
+    assert "sesame" not in repr(agreement)
+    silent = answer(user=identified(b"ct1", b"sesame-42"))
+    assert isinstance(silent, Agreement)
+    assert b"\x59\x00\x00\x02" not in associate.encode(silent.acceptance)
+
+
+@pytest.mark.parametrize("value", [b"", b"\1", b"\1\0\0\0", b"\5\0\0\1x\0\0", b"\3\0\0\1x\0\0"])
+def test_an_identity_that_cannot_be_read_proves_nothing(value: bytes) -> None:
+    agreement = answer(user=item(0x58, value))
+    assert isinstance(agreement, Agreement)
+    assert agreement.acceptance.request.identity == ""

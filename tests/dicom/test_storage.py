@@ -11,11 +11,13 @@ from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.server import DicomServer
 from core.errors import Conflict
 from core.index.tables import CallerAttempt, Instance, Quarantine, Study, Task
+from core.model.device import identity_of
 from core.model.study import Match
 from core.services import ingest
 from tests.dicom.dataset import CT, ct, ct_elements, dataset, nested
 from tests.dicom.department import RECEPTION, Department
 from tests.dicom.modality import Modality, associate_request, request_command
+from tests.dicom.test_negotiation import identified
 
 CONTEXTS = [(1, conformance.VERIFICATION, [IMPLICIT_LE]), (3, CT, [EXPLICIT_LE]), (5, CT, [IMPLICIT_LE])]
 
@@ -294,3 +296,26 @@ def test_another_name_later_in_the_study_is_received_and_doubted(
     assert Instance.select().count() == 2
     study = Study.get()
     assert (study.match, study.also_sent[0].split("|")[0]) == (str(Match.UNRECONCILED), "ZONGO^Issa")
+
+
+def test_a_machine_whose_row_asks_for_an_identity_must_give_it(
+    department: Department, department_door: DicomServer
+) -> None:
+    department.machine("CT1", modality="CT", identity=identity_of(b"ct1", b"sesame-42"))
+    for user in (b"", identified(b"ct1", b"other"), identified(b"ct1"), identified(b"ct", b"1sesame-42")):
+        with Modality(department_door.address) as machine:
+            machine.send(associate_request(contexts=CONTEXTS, user=user))
+            assert machine.pdu() == (3, b"\0\1\1\3")
+    with Modality(department_door.address) as machine:
+        machine.associate(contexts=CONTEXTS, user=identified(b"ct1", b"sesame-42"))
+        assert machine.echo() == 0
+        machine.release()
+    department.index.writer.do(lambda unit: None)
+    assert {attempt.result for attempt in CallerAttempt.select()} >= {"association-rejected: IDENTITY"}
+
+
+def test_an_identity_that_nobody_asked_for_is_ignored(department_door: DicomServer) -> None:
+    with Modality(department_door.address) as machine:
+        machine.associate(contexts=CONTEXTS, user=identified(b"anybody", b"anything"))
+        assert machine.echo() == 0
+        machine.release()

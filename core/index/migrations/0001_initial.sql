@@ -223,7 +223,8 @@ CREATE TABLE "device" (
   "active" INTEGER NOT NULL,
   "tls" INTEGER NOT NULL,
   "certificate" TEXT NOT NULL,
-  "prefetch" INTEGER NOT NULL
+  "prefetch" INTEGER NOT NULL,
+  "identity" TEXT NOT NULL
 );
 CREATE TABLE "device_seen" (
   "key" TEXT NOT NULL PRIMARY KEY,

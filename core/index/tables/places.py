@@ -97,6 +97,7 @@ class Device(Table):
     tls = BooleanField(default=False)
     certificate = TextField(default="")
     prefetch = BooleanField(default=False)
+    identity = TextField(default="")
 
 
 class DeviceSeen(Table):
