@@ -101,6 +101,11 @@ def is_reader(actor: Actor) -> bool:
     return actor.is_any(Role.RADIOLOGIST, Role.RESIDENT)
 
 
+def is_of_department(actor: Actor) -> bool:
+    """Whether lines of « À faire » may wait for this person."""
+    return not actor.roles <= {Role.CLINICIAN, Role.CASHIER, Role.DIRECTOR, Role.DIM_PHYSICIAN}
+
+
 def home(actor: Actor) -> str:
     """The first page of a person: the reading list of those who read, the list of the ward or of the day for others."""
     return url_for("reading.page") if is_reader(actor) else url_for("ward.page")

@@ -11,7 +11,7 @@ from flask import Flask, g, has_request_context, request
 from core.errors import YelenError
 from core.model.second_building import sentence
 from kiosk import live
-from kiosk.access import home, is_reader
+from kiosk.access import home, is_of_department, is_reader
 from kiosk.surroundings import kiosk, services
 
 # htmx without eval, without inline styles, without page snapshots in the browser, and without swapping 204 and 304.
@@ -46,6 +46,7 @@ def around() -> dict[str, Any]:
         "person": person,
         "home": home(person) if person else "/connexion",
         "reader": bool(person and is_reader(person)),
+        "department": bool(person and is_of_department(person)),
         "idle_s": int(services().people.idle_limit(person.roles).total_seconds()) if person else 0,
         "now": now,
         "epoch_ms": int(now.timestamp() * 1000),

@@ -48,6 +48,7 @@ from core.services.scheduling import Scheduling
 from core.services.standing import Standing
 from core.services.startup import Recovery, recover, reindex
 from core.services.studies import Studies
+from core.services.task_list import TaskList
 from core.services.why import Whys
 
 __all__ = ["Ports", "Services", "open_services"]
@@ -84,6 +85,7 @@ class Services:
     events: Events
     audit: Auditing
     standing: Standing
+    tasks: TaskList
     housekeeping: Housekeeping
     export: Export
     compression: Compression
@@ -129,7 +131,7 @@ class Services:
 
 
 note_refusals(People, Patients, Orders, Scheduling, Ingest, Acquisition, Reconciliation, Mpps, Studies, Reports)
-note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching, Whys)
+note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching, Whys, TaskList)
 
 
 def open_services(
@@ -179,6 +181,7 @@ def open_services(
         events=Events(kit),
         audit=Auditing(kit),
         standing=Standing(kit, ports, _version(), clock.now()),
+        tasks=TaskList(kit),
         housekeeping=Housekeeping(kit),
         export=Export(kit, ports),
         compression=Compression(kit, ports, imaging, ingest),

@@ -19,13 +19,14 @@ from kiosk.pages import (
     state,
     static_files,
     study,
+    tasks,
     ward,
     watch,
 )
 
 PAGES = (
     *(static_files, csp, login, lock, watch, ward, exam, study, frame),
-    *(reading, desk, preliminary, signature, report, printing, state),
+    *(reading, desk, preliminary, signature, report, printing, state, tasks),
 )
 
 

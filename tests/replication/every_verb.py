@@ -80,6 +80,7 @@ READING = {
     "routing": {"due", "objects", "routes", "transfers"},
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},
     "rejections": {"lines", "repeat_rate"},
+    "tasks": {"waiting"},
     "scheduling": {"day_page", "history", "line", "worklist"},
     "why": {"ask"},
 }
@@ -140,6 +141,9 @@ def everything(services: Services) -> None:
     letters(services)
     paper(services, first)
     smaller(services)
+    for line in services.tasks.waiting(ADMIN):
+        if not line.ends_by_itself:
+            services.tasks.settle(ADMIN, line.id, "vu")
     services.events.last_id()
     services.audit.rows(ADMIN)
     services.housekeeping.tidy()
@@ -387,6 +391,8 @@ def the_his(services: Services) -> None:
         order = OrderFeed(act, control, number, "HIS", prescriber="Dr Z", indication="toux", weight_kg=12.4, steps=exam)
         message = _message(f"O{n}", "ORM^O01", services, patient=feed, orders=(order,))
         services.his.receive(HIS, message)
+    unknown = OrderFeed(OrderAct.CANCEL, "CA", "", "HIS", filler_number="F-unknown")  # a line for reception
+    services.his.receive(HIS, _message("O9", "ORM^O01", services, patient=feed, orders=(unknown,)))
     services.his.set_aside(HIS, _message("X1", "ADT^A08", services), Applied("AA", InboxState.QUARANTINED, "inconnu"))
     services.his.alert(HIS, "junk")
 
