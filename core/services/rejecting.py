@@ -5,6 +5,7 @@ An image without a series is met by nobody who comes through patient, study or s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.index.tables import Instance, RejectedInstance, Rejection, Series, Stu
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.received import Arrival, Stored, StoreOutcome
-from core.model.rejection import RESTORED_AGAIN, RejectedImage, RejectionNote, Title
+from core.model.rejection import RESTORED_AGAIN, RejectionNote, Title
 from core.model.step import Flag, ReportStatus
 from core.services.steps import flag, step_row
 from core.services.tasks import ask
@@ -24,6 +25,10 @@ from core.services.tasks import ask
 _IN_FORCE = (
     "SELECT r.title FROM rejected_instance x JOIN rejection r ON r.id = x.rejection_id "
     "WHERE x.sop_instance_uid = ? AND x.restored_at IS NULL AND r.undone_at IS NULL ORDER BY r.id"
+)
+_HUNG = (
+    "(SELECT h.series_id FROM rejected_instance h WHERE h.sop_instance_uid = i.sop_instance_uid "
+    "AND h.series_id IS NOT NULL ORDER BY h.id LIMIT 1)"
 )
 
 
@@ -72,21 +77,21 @@ def take_effect(unit: Unit, actor: Actor, note: RejectionNote) -> int:
         reason=note.reason,
         at=unit.now,
     )
+    places = _places(unit, [image.sop_instance_uid for image in note.images])
+    named: list[str] = []
     touched: set[int] = set()
-    others = 0
     for image in note.images:
-        series_id, study = _where(image)
-        if study is not None and study.study_instance_uid != image.study_instance_uid:
-            others += 1  # the UID of an image of another study: nothing is hidden by mistake
-            continue
-        insert(
-            RejectedInstance,
-            rejection=rejection.id,
-            sop_instance_uid=image.sop_instance_uid,
-            series_id=series_id,
+        series_id, study_id, study_uid = places.get(image.sop_instance_uid, (None, None, None))
+        if study_uid not in (None, image.study_instance_uid):
+            continue  # the UID of an image of another study: nothing is hidden by mistake
+        unit.sql(
+            "INSERT INTO rejected_instance (rejection_id, sop_instance_uid, series_id) VALUES (?, ?, ?)",
+            (rejection.id, image.sop_instance_uid, series_id),
         )
-        if _hide(image.sop_instance_uid) and study is not None:
-            touched.add(study.id)
+        named.append(image.sop_instance_uid)
+        touched |= {study_id} if study_id is not None else set()
+    others = len(note.images) - len(named)
+    _hide(unit, named)
     unit.audit(
         actor, "reject", f"rejection:{rejection.id}", title=str(note.title), images=len(note.images), ignored=others
     )
@@ -113,75 +118,51 @@ def hide_on_arrival(unit: Unit, sop_instance_uid: str, titles: frozenset[Title],
     RejectedInstance.update(series_id=series_id).where(
         RejectedInstance.sop_instance_uid == sop_instance_uid, RejectedInstance.series_id.is_null()
     ).execute()
-    study_id = Series.get_by_id(series_id).study_id
-    _hide(sop_instance_uid)
-    _recount(unit, study_id)
+    _hide(unit, [sop_instance_uid])
+    _recount(unit, Series.get_by_id(series_id).study_id)
 
 
 def restore(unit: Unit, sop_instance_uid: str) -> None:
     """The machine sent again an image whose rejection allows it."""
-    for row in _rows_in_force(sop_instance_uid):
-        RejectedInstance.update(restored_at=unit.now).where(RejectedInstance.id == row.id).execute()
-    _show(unit, sop_instance_uid)
+    RejectedInstance.update(restored_at=unit.now).where(
+        RejectedInstance.sop_instance_uid == sop_instance_uid, RejectedInstance.restored_at.is_null()
+    ).execute()
+    _show(unit, [sop_instance_uid])
 
 
-def take_back(unit: Unit, rejection: Any) -> None:
-    """Its images are shown again, unless another note hides them too."""
-    for row in list(RejectedInstance.select().where(RejectedInstance.rejection == rejection.id)):
-        _show(unit, row.sop_instance_uid)
+def take_back(unit: Unit, rejection_id: int) -> None:
+    """The images of a rejection that was undone are shown again, unless another note hides them too."""
+    rows = unit.sql("SELECT sop_instance_uid FROM rejected_instance WHERE rejection_id = ?", (rejection_id,))
+    _show(unit, [row[0] for row in rows.fetchall()])
 
 
-def _where(image: RejectedImage) -> tuple[int | None, Any | None]:
-    """The series where the image hangs, or hung before it was hidden, and its study."""
-    row = Instance.get_or_none(Instance.sop_instance_uid == image.sop_instance_uid)
-    if row is None:
-        return None, None
-    series_id = row.series_id
-    if series_id is None:
-        before = RejectedInstance.select().where(
-            RejectedInstance.sop_instance_uid == image.sop_instance_uid, RejectedInstance.series_id.is_null(False)
-        )
-        series_id = before[0].series_id if before.exists() else None
-    series = Series.get_or_none(Series.id == series_id)
-    return series_id, Study.get_by_id(series.study_id) if series is not None else None
+def _places(unit: Unit, uids: list[str]) -> dict[str, tuple[int | None, int | None, str | None]]:
+    """Of the images that are here: the series where each hangs or hung, its study and Study Instance UID."""
+    rows = unit.sql(
+        f"SELECT i.sop_instance_uid, r.id, t.id, t.study_instance_uid FROM instance i "
+        f"LEFT JOIN series r ON r.id = coalesce(i.series_id, {_HUNG}) LEFT JOIN study t ON t.id = r.study_id "
+        "WHERE i.sop_instance_uid IN (SELECT value FROM json_each(?))",
+        (json.dumps(uids),),
+    )
+    return {uid: (series, study, study_uid) for uid, series, study, study_uid in rows.fetchall()}
 
 
-def _rows_in_force(sop_instance_uid: str) -> list[Any]:
-    return list(
-        RejectedInstance.select()
-        .join(Rejection)
-        .where(
-            RejectedInstance.sop_instance_uid == sop_instance_uid,
-            RejectedInstance.restored_at.is_null(),
-            Rejection.undone_at.is_null(),
-        )
-        .order_by(RejectedInstance.id)
+def _hide(unit: Unit, uids: list[str]) -> None:
+    unit.sql(
+        "UPDATE instance SET series_id = NULL WHERE series_id IS NOT NULL "
+        "AND sop_instance_uid IN (SELECT value FROM json_each(?))",
+        (json.dumps(uids),),
     )
 
 
-def _hide(sop_instance_uid: str) -> bool:
-    hidden = Instance.update(series=None).where(
-        Instance.sop_instance_uid == sop_instance_uid, Instance.series.is_null(False)
-    )
-    return bool(hidden.execute())
-
-
-def _show(unit: Unit, sop_instance_uid: str) -> None:
-    if _rows_in_force(sop_instance_uid):
-        return
-    hung = (
-        RejectedInstance.select()
-        .where(RejectedInstance.sop_instance_uid == sop_instance_uid, RejectedInstance.series_id.is_null(False))
-        .order_by(RejectedInstance.id)
-        .first()
-    )
-    if hung is None:
-        return
-    shown = Instance.update(series=hung.series_id).where(
-        Instance.sop_instance_uid == sop_instance_uid, Instance.series.is_null()
-    )
-    if shown.execute():
-        study_id = Series.get_by_id(hung.series_id).study_id
+def _show(unit: Unit, uids: list[str]) -> None:
+    back = unit.sql(
+        f"UPDATE instance AS i SET series_id = {_HUNG} WHERE i.series_id IS NULL AND {_HUNG} IS NOT NULL "
+        f"AND NOT EXISTS (SELECT 1 FROM ({_IN_FORCE.replace('?', 'i.sop_instance_uid')})) "
+        "AND i.sop_instance_uid IN (SELECT value FROM json_each(?)) RETURNING series_id",
+        (json.dumps(uids),),
+    ).fetchall()
+    for study_id in sorted({Series.get_by_id(series_id).study_id for (series_id,) in set(back)}):
         _recount(unit, study_id)
         _came_back(unit, study_id)
 

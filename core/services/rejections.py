@@ -138,7 +138,7 @@ class Rejections:
             Rejection.update(undone_at=unit.now, undone_by=actor.name, undone_why=reason.strip()).where(
                 Rejection.id == rejection_id
             ).execute()
-            take_back(unit, row)
+            take_back(unit, rejection_id)
             unit.audit(actor, "unreject", f"rejection:{rejection_id}", title=row.title, reason=reason.strip())
             unit.event("rejections", rejection_id)
 
