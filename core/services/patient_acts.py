@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from core.i18n import _
@@ -69,13 +71,16 @@ def update_patient(unit: Unit, actor: Actor, row: Any, who: Demographics, **also
 def show_identity(row: Any) -> None:
     """The studies of a patient carry the current identity; what the files said stays in the `sent_` columns."""
     who = demographics_of(row)
-    Study.update(
-        number=row.number,
-        name=person_name(who.family_name, who.given_names),
-        name_key=row.name_key,
-        birth_date=who.birth.dicom(),
-        sex=who.sex,
-    ).where(Study.patient == row.id).execute()
+    shown = {
+        "number": row.number,
+        "name": person_name(who.family_name, who.given_names),
+        "name_key": row.name_key,
+        "birth_date": who.birth.dicom(),
+        "sex": who.sex,
+    }
+    # A row that is written is journalled, whatever it holds: those of earlier exams stay as they are.
+    otherwise = reduce(or_, (getattr(Study, name) != value for name, value in shown.items()))
+    Study.update(**shown).where(Study.patient == row.id, otherwise).execute()
 
 
 def yield_number(unit: Unit, kit: Kit, actor: Actor, row: Any, value: str, authority: str) -> None:

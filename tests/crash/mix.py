@@ -13,7 +13,7 @@ TITLES = (b"SCANNER1", b"RADIO1", b"ECHO1", b"IRM1")
 FROM_ALL = 9  # instead of a machine's number: an object that every machine sends, at about the same time
 SHARED_EVERY, SLICES = 25, 50
 SIZES = {"tiny": (20, 25), "ct": (512, 512), "big": (2048, 2304)}  # rows and columns of 16 bits
-_STUDY, _UID = f"{ROOT}.8.10000000".encode(), f"{ROOT}.8.0.10000000".encode()
+_STUDY, _UID, _CHILD = f"{ROOT}.8.10000000".encode(), f"{ROOT}.8.0.10000000".encode(), b"CDG8-10000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,14 @@ class Mix:
     big_every: int
 
     def made(self, machine: int, number: int) -> Sent:
-        """The object number `number` of a machine; one in 25 is the same for every machine."""
+        """The object number `number` of a machine; one in 25 is the same for every machine. Each study is a child's."""
         shared = number % SHARED_EVERY == 1
         whose = FROM_ALL if shared else machine
-        study, uid = f"{ROOT}.{whose}.{10_000_000 + number // SLICES}", f"{ROOT}.{whose}.0.{10_000_000 + number}"
-        template = _template("tiny" if shared else self._kind(number))
-        return Sent(uid, template.replace(_STUDY, study.encode()).replace(_UID, uid.encode()))
+        exam, uid = 10_000_000 + number // SLICES, f"{ROOT}.{whose}.0.{10_000_000 + number}"
+        content = _template("tiny" if shared else self._kind(number))
+        for sample, own in ((_STUDY, f"{ROOT}.{whose}.{exam}"), (_UID, uid), (_CHILD, f"CDG{whose}-{exam}")):
+            content = content.replace(sample, own.encode())
+        return Sent(uid, content)
 
     def _kind(self, number: int) -> str:
         if number % self.big_every == 0:
@@ -52,4 +54,7 @@ def _template(kind: str) -> bytes:
     """Encoded once: only the identifiers change, and never their length."""
     rows, columns = SIZES[kind]
     pixels = bytes(2 * rows * columns)
-    return encoded(dataset(_UID.decode(), _STUDY.decode(), Rows=rows, Columns=columns, PixelData=pixels))
+    child = _CHILD.decode()
+    sample = dataset(_UID.decode(), _STUDY.decode(), patient_id=child, name=f"ENFANT^{child}", PixelData=pixels)
+    sample.Rows, sample.Columns = rows, columns
+    return encoded(sample)

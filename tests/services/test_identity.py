@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
-from core.index.tables import Instance, Patient, Quarantine, RequestedProcedure, Step, Study, Task
+from core.index.tables import Instance, Journal, Patient, Quarantine, RequestedProcedure, Step, Study, Task
 from core.model.birth import on_day
 from core.model.order import OrderDraft
 from core.model.patient import Demographics
@@ -52,6 +52,18 @@ def test_the_planned_exam_receives_its_images_and_starts_by_itself(tmp_path: Pat
         line = services.scheduling.line(RECEPTION, step)
         assert (outcome.step_id, outcome.unreconciled) == (step, False)
         assert (line.status, line.images) == (WorklistStatus.IN_ROOM, 1)
+
+
+def test_a_childs_next_study_rewrites_none_of_those_before(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        _step, number, uid = planned(services)
+        services.ingest.store(arrival(study=uid, patient_id=number))
+        written = Journal.select().where(Journal.tbl == "study", Journal.row.contains(uid))
+        before = written.count()
+        for exam in range(3):
+            services.ingest.store(arrival(f"1.2.8.{exam}", study=f"1.2.8.{exam}", patient_id=number))
+        assert written.count() == before
+        assert {study.number for study in Study.select()} == {number}
 
 
 def test_another_childs_number_in_the_planned_study_goes_under_the_overlay(tmp_path: Path) -> None:
