@@ -6,13 +6,13 @@ of the department looks at them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from core.archive import coercion
 from core.archive.outgoing import Body, Wardrobe
-from core.errors import BadInput, OutOfResources
+from core.errors import BadInput, NotFound, OutOfResources
 from core.i18n import _
 from core.imaging.imaging import Imaging
 from core.index.patient_rows import current, patient_of
@@ -90,7 +90,14 @@ class Retrieval:
 
     def dresser(self) -> Dresser:
         """For one transfer."""
-        return Dresser(Wardrobe(self._kit.clock.now), self._imaging)
+        return Dresser(Wardrobe(self._kit.clock.now), self._imaging, self._moved)
+
+    def _moved(self, outgoing: Outgoing) -> Outgoing | None:
+        """Where the object lies now, when its file has gone since: the archive makes files smaller at night."""
+        here = (Instance.sop_instance_uid == outgoing.sop_instance_uid) & Instance.series.is_null(False)
+        row: Any = Instance.get_or_none(here)
+        path = str(self._kit.archive.absolute(row.path)) if row is not None else outgoing.path
+        return replace(outgoing, path=path, transfer_syntax=row.transfer_syntax) if path != outgoing.path else None
 
     def sent(self, actor: Actor, to: str, objects: Sequence[Outgoing], tally: Tally, outcome: str, why: str) -> None:
         """The audit row of one transfer (DICOM Instances Transferred). Durable on return; else the transfer failed."""
@@ -119,15 +126,30 @@ class Retrieval:
 class Dresser:
     """Opens the objects of one transfer as they must leave. `close` is the caller's, for each body."""
 
-    def __init__(self, wardrobe: Wardrobe, imaging: Imaging | None) -> None:
+    def __init__(
+        self,
+        wardrobe: Wardrobe,
+        imaging: Imaging | None,
+        moved: Callable[[Outgoing], Outgoing | None] = lambda _outgoing: None,
+    ) -> None:
         self._wardrobe = wardrobe
         self._imaging = imaging
+        self._moved = moved
 
     def body(self, outgoing: Outgoing, transfer_syntax: str) -> Body:
         """The data set in this transfer syntax: as it lies, or converted by the imaging worker.
 
         Raises `NotFound`, `BadMessage`, `NotDisplayable` (what cannot be decoded), `OutOfResources`.
         """
+        try:
+            return self._open(outgoing, transfer_syntax)
+        except NotFound:
+            elsewhere = self._moved(outgoing)
+            if elsewhere is None:
+                raise
+            return self._open(elsewhere, transfer_syntax)
+
+    def _open(self, outgoing: Outgoing, transfer_syntax: str) -> Body:
         if transfer_syntax == outgoing.transfer_syntax:
             return self._wardrobe.open(outgoing.path, outgoing.identity)
         if self._imaging is None:

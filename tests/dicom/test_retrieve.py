@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEGLSLossless
 
+from core.archive.part10 import file_meta
 from core.clock import SetClock
 from core.dicom import conformance, dataset, dimse, upper_layer
 from core.dicom.conformance import (
@@ -34,6 +36,12 @@ from tests.dicom.test_peers import run, where
 from tests.skips import needs_dcmtk
 
 US = "1.2.840.10008.5.1.4.1.1.6.1"
+
+
+GREY = (
+    (0x00280002, "US", 1), (0x00280004, "CS", "MONOCHROME2"), (0x00280100, "US", 16), (0x00280101, "US", 16),
+    (0x00280102, "US", 15), (0x00280103, "US", 0),
+)  # fmt: skip
 
 
 def transfers() -> list[dict[str, Any]]:
@@ -309,15 +317,39 @@ def test_a_converted_object_carries_the_identity_of_today(
     assert (left.PatientName, left.OriginalAttributesSequence[0].SourceOfPreviousValues) == ("KABORÉ^Awa", "CT1")
 
 
+def test_an_object_made_smaller_while_it_is_being_fetched_still_goes_as_promised(
+    imaging_department: Department,
+) -> None:
+    pixels = np.arange(8, dtype=np.uint16).reshape(4, 2)
+    keep(imaging_department, "1.2.9.1", data=uncompressed("1.2.9.1", pixels.tobytes()))
+    [found] = imaging_department.services.retrieval.of_study(1)
+    archive = imaging_department.kit.archive
+    smaller = archive.store(
+        "archive/2026/03/02/smaller",
+        [
+            file_meta(CT, "1.2.9.1", JPEGLSLossless, "CT1"),
+            compressed("1.2.9.1", imagecodecs.jpegls_encode(pixels)),
+        ],
+    )
+    imaging_department.index.writer.do(
+        lambda unit: Instance.update(path=smaller.path, transfer_syntax=str(JPEGLSLossless)).execute()
+    )
+    Path(found.path).unlink()
+    body = imaging_department.services.retrieval.dresser().body(found, EXPLICIT_LE)
+    data = os.pread(body.descriptor, body.length, body.offset)
+    body.close()
+    assert read(data).PixelData == pixels.tobytes()
+
+
+def uncompressed(uid: str, pixels: bytes) -> bytes:
+    """A small slice whose pixels can be decoded."""
+    elements = [*ct_elements(sop_instance=uid, pixels=None), *GREY]
+    return dataset_of(elements) + element(0x7FE00010, "OW", pixels)
+
+
 def compressed(uid: str, stream: bytes) -> bytes:
     """A small slice around one code stream."""
-    elements = dataset_of(
-        [
-            *ct_elements(sop_instance=uid, pixels=None),
-            (0x00280002, "US", 1), (0x00280004, "CS", "MONOCHROME2"), (0x00280100, "US", 16),
-            (0x00280101, "US", 16), (0x00280102, "US", 15), (0x00280103, "US", 0),
-        ]
-    )  # fmt: skip
+    elements = dataset_of([*ct_elements(sop_instance=uid, pixels=None), *GREY])
     fragments = b"\xfe\xff\x00\xe0\0\0\0\0" + b"\xfe\xff\x00\xe0" + len(stream).to_bytes(4, "little") + stream
     return elements + element(0x7FE00010, "OB", fragments + b"\xfe\xff\xdd\xe0\0\0\0\0", length=0xFFFFFFFF)
 
