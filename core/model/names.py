@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 SPELLED = {
@@ -24,6 +25,7 @@ SPELLED = {
     "ɔ": "o",
     "ı": "i",
 }
+LATELY = 2048  # names of the day: the same ones are folded at every step of an exam
 _PARTICLES = frozenset(["DIT", "EPSE", "NEE", "NE", "BB", "BEBE", "DE", "ENFANT"])
 
 
@@ -39,6 +41,7 @@ def to_ascii(text: str) -> str:
     return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode("ascii")
 
 
+@lru_cache(maxsize=LATELY)
 def fold(text: str) -> str:
     """Upper case ASCII words separated by one space: the one form in which names are compared and searched."""
     return " ".join(re.sub(r"[^A-Z0-9]+", " ", to_ascii(clean(text)).upper().replace("'", "")).split())
@@ -107,6 +110,7 @@ def _sound(word: str) -> str:
     return word[:1] + re.sub(r"[AEIOU]", "", word[1:])
 
 
+@lru_cache(maxsize=LATELY)
 def phonetic_key(text: str) -> str:
     """Six characters a word: first letter and consonants as they sound. Words sorted, particles dropped."""
     words = sorted(w for w in fold(text).split() if w not in _PARTICLES)

@@ -21,7 +21,7 @@ from core.model.study import Match
 from core.services.doubts import ask_whose, note_other_identity
 from core.services.kit import Kit
 from core.services.matching import Place, find_place
-from core.services.patient_acts import show_identity
+from core.services.patient_acts import shown_identity
 from core.services.steps import advance, flag, step_row
 from core.services.tasks import ask
 
@@ -135,6 +135,7 @@ def _new_study(
     unit: Unit, kit: Kit, actor: Actor, arrival: Arrival, header: ReceivedHeader, stored: StoredFile
 ) -> tuple[Any, ...]:
     place = find_place(unit, kit, actor, header, arrival.sender)
+    whose = shown_identity(place.patient) if place.patient is not None else _sent_identity(header)
     study = insert(
         Study,
         study_instance_uid=header.study_instance_uid,
@@ -160,13 +161,9 @@ def _new_study(
         referring_key=search_key(header.referring_physician),
         institution=header.institution,
         modalities=(header.modality,) if header.modality else (),
-        number=header.patient_id,
-        name=header.patient_name,
-        name_key=search_key(header.patient_name),
-        birth_date=header.patient_birth_date,
-        sex=header.patient_sex,
         device=arrival.sender.ae_title,
         received_at=unit.now,
+        **whose,
     )
     _tell_new_study(unit, actor, study, place)
     step = place.step
@@ -179,6 +176,17 @@ def _new_study(
         step.report_status if step else None,
         *(header.patient_name, header.patient_birth_date, header.patient_sex, header.issuer_of_patient_id, "[]"),
     )
+
+
+def _sent_identity(header: ReceivedHeader) -> dict[str, Any]:
+    """As the files say, while nobody knows whose a study is."""
+    return {
+        "number": header.patient_id,
+        "name": header.patient_name,
+        "name_key": search_key(header.patient_name),
+        "birth_date": header.patient_birth_date,
+        "sex": header.patient_sex,
+    }
 
 
 def _new_series(study_id: int, header: ReceivedHeader) -> int:
@@ -210,8 +218,6 @@ def _tell_new_study(unit: Unit, actor: Actor, study: Any, place: Place) -> None:
         ask_whose(unit, actor, study, place.why)
         if place.suspect is not None:
             flag(unit, place.suspect, Flag.IDENTITY_DOUBTFUL)
-    elif place.patient is not None:
-        show_identity(place.patient)
     unit.event("studies", study.id)
 
 

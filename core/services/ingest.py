@@ -34,7 +34,7 @@ from core.services.originals import is_copy_of, is_original, remember
 from core.services.ports import Ports
 from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
-ARRIVING = 256  # studies whose folder is remembered
+ARRIVING = 64  # studies that are remembered while they arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,24 @@ class QuarantineLine:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Arriving:
+    """A study while it arrives. held: its images, when all came since we know it; then others need no look-up.
+
+    Only ever spares a question: the row decides, in the act that writes it.
+    """
+
+    folder: str
+    held: set[str] | None = None
+
+    def may_hold(self, sop_instance_uid: str) -> bool:
+        return self.held is None or sop_instance_uid in self.held
+
+    def note(self, sop_instance_uid: str) -> None:
+        if self.held is not None:
+            self.held.add(sop_instance_uid)
+
+
 class Ingest:
     """The one way in for objects, whatever door they came through."""
 
@@ -59,7 +77,7 @@ class Ingest:
         self._kit = kit
         self._ports = ports
         self.arrived_at = float("-inf")  # monotonic; what can wait does so while images arrive
-        self._folders: dict[str, str] = {}  # of the studies that are arriving
+        self._arriving: dict[str, _Arriving] = {}  # by Study Instance UID
 
     def store(self, arrival: Arrival) -> StoreOutcome:
         """Keep an object: durable and indexed, or durable in quarantine, before this returns.
@@ -73,10 +91,13 @@ class Ingest:
             return self._keep_aside(arrival, refusal, arrival.refusal_detail)
         header = arrival.header
         assert header is not None
-        if (known := self._known(header.sop_instance_uid)) is not None:
+        study = self._study_of(header)
+        if study.may_hold(header.sop_instance_uid) and (known := self._known(header.sop_instance_uid)) is not None:
             return self._sent_again(arrival, *known)
-        stored = self._write(self._folder(header), _meta_of(arrival), arrival)
-        return self._index(arrival, header, stored)
+        stored = self._write(study.folder, _meta_of(arrival), arrival)
+        outcome = self._index(arrival, header, stored)
+        study.note(header.sop_instance_uid)
+        return outcome
 
     def check_room(self) -> None:
         """Raises `OutOfResources` when the disk is below its reserve: a door may ask before it takes many bytes."""
@@ -143,18 +164,17 @@ class Ingest:
             return self._kit.archive.store_spooled(folder, meta, Path(arrival.spooled))
         return self._kit.archive.store(folder, [meta, arrival.dataset])
 
-    def _folder(self, header: ReceivedHeader) -> str:
-        """The folder of the study's first receipt, of today for a new study."""
+    def _study_of(self, header: ReceivedHeader) -> _Arriving:
+        """The study of an image, with the folder of its first receipt: of today for a new study."""
         uid = header.study_instance_uid
-        if (known := self._folders.get(uid)) is not None:
+        if (known := self._arriving.get(uid)) is not None:
             return known
         found = self._read("SELECT folder FROM study WHERE study_instance_uid = ? LIMIT 1", uid)
-        if not found:
-            return self._kit.archive.folder_of(uid, self._kit.today())
-        if len(self._folders) >= ARRIVING:
-            self._folders.clear()
-        self._folders[uid] = found[0]
-        return found[0]
+        folder = found[0] if found else self._kit.archive.folder_of(uid, self._kit.today())
+        study = _Arriving(folder, None if found else set())
+        if len(self._arriving) >= ARRIVING:
+            self._arriving.clear()
+        return self._arriving.setdefault(uid, study)
 
     def _known(self, sop_instance_uid: str) -> tuple[str, str] | None:
         found = self._read("SELECT path, transfer_syntax FROM instance WHERE sop_instance_uid = ?", sop_instance_uid)

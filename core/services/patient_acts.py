@@ -70,17 +70,22 @@ def update_patient(unit: Unit, actor: Actor, row: Any, who: Demographics, **also
 
 def show_identity(row: Any) -> None:
     """The studies of a patient carry the current identity; what the files said stays in the `sent_` columns."""
+    shown = shown_identity(row)
+    # A row that is written is journalled, whatever it holds: those that say so already stay as they are.
+    otherwise = reduce(or_, (getattr(Study, name) != value for name, value in shown.items()))
+    Study.update(**shown).where(Study.patient == row.id, otherwise).execute()
+
+
+def shown_identity(row: Any) -> dict[str, Any]:
+    """The columns of a study that say whose it is now."""
     who = demographics_of(row)
-    shown = {
+    return {
         "number": row.number,
         "name": person_name(who.family_name, who.given_names),
         "name_key": row.name_key,
         "birth_date": who.birth.dicom(),
         "sex": who.sex,
     }
-    # A row that is written is journalled, whatever it holds: those of earlier exams stay as they are.
-    otherwise = reduce(or_, (getattr(Study, name) != value for name, value in shown.items()))
-    Study.update(**shown).where(Study.patient == row.id, otherwise).execute()
 
 
 def yield_number(unit: Unit, kit: Kit, actor: Actor, row: Any, value: str, authority: str) -> None:
