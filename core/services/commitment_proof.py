@@ -40,6 +40,9 @@ def _doubt(kit: Kit, image: Named, row: Any) -> Doubt | None:
         return Doubt.PROCESSING_FAILURE
     if is_whole(kit.archive, row):
         return None
+    now = Instance.get_by_id(row.id)
+    if now.path != row.path:  # compressed or healed while it was being read
+        return _doubt(kit, image, now)
     actor = Actor.system("commitment")
     kit.index.writer.do(lambda unit: mark(unit, actor, row))
     return Doubt.PROCESSING_FAILURE

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.archive.store import Archive
 from core.clock import SetClock
 from core.config import Dicom, Replica
 from core.index.journal import LANES, newest, note
-from core.index.tables import CommitmentRow, Study
+from core.index.tables import CommitmentRow, Instance, Study
 from core.model.commitment import Commitment, CommitmentRequest, Doubt, Named
-from core.services import Services
+from core.services import Services, commitment_proof
 from tests.people.hospital import MORNING, hospital, site_config
 from tests.people.images import CT_IMAGE, arrival
 
@@ -107,3 +109,27 @@ def test_an_image_sent_again_after_the_answer_changes_nothing(tmp_path: Path, cl
         services.commitments.reported(services.commitments.verdict(waiting.id), waiting.id)
         services.ingest.store(arrival("1.7.1"))
         assert (Study.get().committed, CommitmentRow.get().state) == (1, "REPORTED")
+
+
+def test_an_image_that_is_compressed_while_it_is_read_is_not_called_damaged(
+    tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row names another file by the time the first one is found gone."""
+    with hospital(tmp_path, clock) as services:
+        services.ingest.store(arrival("1.7.1"))
+        archive = services.kit.archive
+        whole = commitment_proof.is_whole
+
+        def moved_first(where: Archive, row: Any) -> bool:
+            monkeypatch.setattr(commitment_proof, "is_whole", whole)
+            old, new = archive.absolute(row.path), archive.absolute(row.path).with_name("other.dcm")
+            old.rename(new)
+            path = row.path.rpartition("/")[0] + "/other.dcm"
+            services.kit.index.writer.do(lambda _unit: Instance.update(path=path).execute())
+            return whole(where, row)
+
+        monkeypatch.setattr(commitment_proof, "is_whole", moved_first)
+        waiting = asked(services)
+        assert services.commitments.judge(waiting)
+        assert services.commitments.verdict(waiting.id).safe == (IMAGE,)
+        assert Instance.get().damaged_at is None
