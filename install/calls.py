@@ -16,6 +16,7 @@ from core.model.fetching import Fetch, FetchProgress
 from core.model.his import MessageLine
 from core.model.order import Exam, Room
 from core.model.routing import Route, TransferLine
+from core.model.task import TaskLine
 from core.rpc.contract import Call
 
 
@@ -240,6 +241,26 @@ class ProceedExport(Call[Progress], frozen=True):
 
     method: ClassVar[str] = "export.proceed"
     folder: str
+
+
+class Tasks(Call[tuple[TaskLine, ...]], frozen=True):
+    """What people must look at, the oldest first."""
+
+    method: ClassVar[str] = "tasks.waiting"
+
+
+class SettleTask(Call[None], frozen=True):
+    """A person has settled it; how: in French."""
+
+    method: ClassVar[str] = "tasks.settle"
+    task_id: int
+    how: str
+
+
+class SettleQuarantine(Call[None], frozen=True):
+    method: ClassVar[str] = "ingest.settle"
+    quarantine_id: int
+    how: str
 
 
 class Import(Call[Imported], frozen=True):

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "printer": ("install.commands.printers:printer", "imprimantes : add, list, remove"),
     "why": ("install.commands.why:why", "dire pourquoi un examen n'est pas sur la machine"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
+    "settle": ("install.commands.settle:settle", "régler une ligne d'une liste : task, quarantine"),
     "import": (
         "install.commands.importing:import_",
         "archiver des fichiers, un disque, une clé USB, ou ramener un export",

@@ -58,6 +58,9 @@ ADMINISTRATION: Verbs = {
     c.RefusedCallers: lambda s, a, _p: refused_callers(s, a),
     c.Messages: lambda s, a, _p: tuple(s.his.messages(a)),
     c.Quarantined: lambda s, a, _p: quarantined(s, a),
+    c.SettleQuarantine: lambda s, a, p: s.ingest.settle(a, p.quarantine_id, p.how),
+    c.Tasks: lambda s, a, _p: tuple(s.tasks.waiting(a)),
+    c.SettleTask: lambda s, a, p: s.tasks.settle(a, p.task_id, p.how),
 }
 
 

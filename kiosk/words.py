@@ -10,7 +10,7 @@ from flask import Flask
 from core.i18n import _, plural
 from core.model.birth import from_dicom
 from core.model.names import display_name, split_person_name
-from core.model.people import Role
+from core.model.people import role_word
 from core.model.report import ReportVersion, VersionState, section_title
 from core.model.step import DeliveryEvent, ReportEvent, StepEvent, flag_word
 from kiosk.surroundings import services
@@ -77,25 +77,6 @@ def waiting(since: datetime | None) -> str:
     if minutes < 48 * 60:
         return _("%d h %02d") % divmod(minutes, 60)
     return _("%d j") % (minutes // (24 * 60))
-
-
-def role_word(role: Role) -> str:
-    """What a person is here, beside their name."""
-    return {
-        Role.RECEPTION: _("accueil"),
-        Role.TYPIST: _("secrétariat"),
-        Role.TECHNOLOGIST: _("manipulateur"),
-        Role.LEAD_TECHNOLOGIST: _("cadre"),
-        Role.RESIDENT: _("interne"),
-        Role.RADIOLOGIST: _("radiologue"),
-        Role.CLINICIAN: _("clinicien"),
-        Role.CASHIER: _("caisse"),
-        Role.IDENTITY_OFFICER: _("identitovigilance"),
-        Role.DIRECTOR: _("directeur"),
-        Role.DIM_PHYSICIAN: _("médecin DIM"),
-        Role.ADMINISTRATOR: _("administrateur"),
-        Role.SYSTEM: _("système"),
-    }[role]
 
 
 def shift(day: date, days: int) -> date:

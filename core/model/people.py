@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.i18n import _
+
 
 class Role(StrEnum):
     """What a person may be at the hospital; one person may be several."""
@@ -22,6 +24,25 @@ class Role(StrEnum):
     DIM_PHYSICIAN = "DM"
     ADMINISTRATOR = "AD"
     SYSTEM = "SYS"
+
+
+def role_word(role: Role) -> str:
+    """What a person is here, in French, beside their name."""
+    return {
+        Role.RECEPTION: _("accueil"),
+        Role.TYPIST: _("secrétariat"),
+        Role.TECHNOLOGIST: _("manipulateur"),
+        Role.LEAD_TECHNOLOGIST: _("cadre"),
+        Role.RESIDENT: _("interne"),
+        Role.RADIOLOGIST: _("radiologue"),
+        Role.CLINICIAN: _("clinicien"),
+        Role.CASHIER: _("caisse"),
+        Role.IDENTITY_OFFICER: _("identitovigilance"),
+        Role.DIRECTOR: _("directeur"),
+        Role.DIM_PHYSICIAN: _("médecin DIM"),
+        Role.ADMINISTRATOR: _("administrateur"),
+        Role.SYSTEM: _("système"),
+    }[role]
 
 
 @dataclass(frozen=True, slots=True)

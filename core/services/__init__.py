@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, get_type_hints
 
 from core.archive.disk import Disk
 from core.archive.store import Archive
@@ -130,8 +130,7 @@ class Services:
         self.kit.index.close()
 
 
-note_refusals(People, Patients, Orders, Scheduling, Ingest, Acquisition, Reconciliation, Mpps, Studies, Reports)
-note_refusals(His, OutboxService, Printing, Paper, Devices, Auditing, Fetching, Whys, TaskList)
+note_refusals(*(kind for name, kind in get_type_hints(Services).items() if name not in ("kit", "ports")))
 
 
 def open_services(

@@ -16,7 +16,7 @@ from typing import Any
 from core.archive.disk import Buffer
 from core.archive.part10 import file_meta, same_object
 from core.archive.store import PIECE, StoredFile, pieces_of
-from core.errors import BadMessage, OutOfResources
+from core.errors import BadInput, BadMessage, Conflict, NotFound, OutOfResources
 from core.i18n import _
 from core.index.rows import insert
 from core.index.tables import Instance, Quarantine
@@ -35,6 +35,9 @@ from core.services.ports import Ports
 from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
 ARRIVING = 64  # studies that are remembered while they arrive
+
+
+KEEPERS = (Role.TECHNOLOGIST, Role.LEAD_TECHNOLOGIST, Role.IDENTITY_OFFICER, Role.ADMINISTRATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +342,7 @@ class Ingest:
 
     def quarantine(self, actor: Actor) -> list[QuarantineLine]:
         """What waits outside the archive for a person."""
-        require(actor, Role.TECHNOLOGIST, Role.LEAD_TECHNOLOGIST, Role.IDENTITY_OFFICER, Role.ADMINISTRATOR)
+        require(actor, *KEEPERS)
         rows = Quarantine.select().where(Quarantine.settled_at.is_null()).order_by(Quarantine.id.desc()).limit(500)
         return [
             QuarantineLine(
@@ -355,6 +358,26 @@ class Ingest:
             )
             for r in rows
         ]
+
+    def settle(self, actor: Actor, quarantine_id: int, how: str) -> None:
+        """A person has looked and says what became of it. The line leaves the list; the bytes stay where they are."""
+        require(actor, *KEEPERS)
+        if not how.strip():
+            raise BadInput(_("Un motif est demandé."), "how")
+
+        def act(unit: Unit) -> None:
+            row = Quarantine.get_or_none(Quarantine.id == quarantine_id)
+            if row is None:
+                raise NotFound(_("Rien de ce numéro n'a été mis de côté."))
+            if row.settled_at is not None:
+                raise Conflict(_("C'est déjà réglé, par %s.") % row.settled_by)
+            Quarantine.update(settled_at=unit.now, settled_by=actor.name, settled_how=how.strip()).where(
+                Quarantine.id == quarantine_id
+            ).execute()
+            unit.audit(actor, "settle_quarantine", f"file:{Path(row.path).stem}", path=row.path, how=how.strip())
+            unit.event("alarm", "quarantine")
+
+        self._kit.act(actor, "settle_quarantine", act)
 
 
 def _sender_of(arrival: Arrival) -> Actor:

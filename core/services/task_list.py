@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, Conflict
 from core.i18n import _
 from core.index.tables import Task
 from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.task import TaskLine
-from core.services.access import DEPARTMENT, require
+from core.services.access import DEPARTMENT, hidden, require
 from core.services.damaged import KIND as DAMAGED
 from core.services.doubts import RECONCILE
 from core.services.kit import Kit
@@ -39,9 +39,9 @@ class TaskList:
             raise BadInput(_("Dites ce qui a été fait."), "how")
 
         def act(unit: Unit) -> None:
-            row = Task.get_or_none(Task.id == task_id, _theirs(actor))
-            if row is None:
-                raise NotFound(_("Cette ligne n'existe pas."))
+            row = Task.get_or_none(Task.id == task_id)
+            if row is None or not Task.select().where(Task.id == task_id, _theirs(actor)).exists():
+                raise hidden(_("Cette ligne n'existe pas."), f"task:{task_id}" if row is not None else "")
             if row.done_at is not None:
                 return
             if row.kind in BY_THEMSELVES:

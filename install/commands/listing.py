@@ -10,9 +10,10 @@ from core.clock import SystemClock
 from core.config import Site
 from core.i18n import _
 from core.model.names import display_name, split_person_name
+from core.model.people import role_word
 from core.model.query import DayFilter
 from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
-from install.calls import FailedFetches, FetchesSoFar, Messages, Quarantined, RefusedCallers
+from install.calls import FailedFetches, FetchesSoFar, Messages, Quarantined, RefusedCallers, Tasks
 from install.french import FrenchGroup
 from install.reach import Reach
 from install.table import Table, lists, moment
@@ -58,6 +59,14 @@ def _prints(box: Reach, _site: Site) -> Table:
     return Table(
         (_("N°"), _("IMPRIMANTE"), _("DOCUMENT"), _("ÉTAT"), _("RAISON")),
         [(j.id, j.printer, j.title, j.state.word, j.reason) for j in box.ask(PrintJobs())],
+    )
+
+
+@lists(listing, "Ce qu'une personne doit regarder, et que faire.", "tasks")
+def _tasks(box: Reach, site: Site) -> Table:
+    return Table(
+        (_("N°"), _("DEPUIS"), _("POUR"), _("QUOI"), _("QUE FAIRE")),
+        [(t.id, moment(t.asked_at, site), role_word(t.role), t.text, t.way_out) for t in box.ask(Tasks())],
     )
 
 

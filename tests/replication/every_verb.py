@@ -144,6 +144,7 @@ def everything(services: Services) -> None:
     for line in services.tasks.waiting(ADMIN):
         if not line.ends_by_itself:
             services.tasks.settle(ADMIN, line.id, "vu")
+    services.ingest.settle(ADMIN, services.ingest.quarantine(ADMIN)[0].id, "image de test")
     services.events.last_id()
     services.audit.rows(ADMIN)
     services.housekeeping.tidy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,3 +215,12 @@ def test_an_exam_that_does_not_exist_is_no_refusal(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             services.scheduling.line(RECEPTION, 999)
         assert Audit.select().count() == before
+
+
+def test_no_service_is_left_out_of_the_audit_of_refusals(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        for name in {f.name for f in dataclasses.fields(services)} - {"kit", "ports"}:
+            service = getattr(services, name)
+            assert service._kit is services.kit, name
+            public = [v for n, v in inspect.getmembers(type(service), inspect.isfunction) if not n.startswith("_")]
+            assert all(hasattr(verb, "__wrapped__") for verb in public), name
