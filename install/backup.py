@@ -19,10 +19,10 @@ from core.errors import BadInput, Conflict, NotFound, OutOfResources
 from core.i18n import _
 from core.index.writer import Unit
 from core.model.people import Actor
+from core.trouble import sentence_of
 from install import one_server
 from install.calls import Copied
 from install.house import House
-from install.trouble import sentence_of
 
 INDEX = "index.sqlite"
 MANIFEST = "sauvegarde.json"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.config import Config
 from core.errors import BadConfig
 from core.i18n import _
+from core.trouble import reason_of
 
 log = logging.getLogger(__name__)
 
@@ -71,4 +72,4 @@ def _sentence(error: OSError, plan: Plan, config: Config) -> str:
         return _("%s n'est pas une adresse de cette machine") % host
     if error.errno == errno.EACCES:
         return _("le port %d demande un droit que ce compte n'a pas") % port
-    return _("ne s'ouvre pas : %s") % (error.strerror or "")
+    return _("ne s'ouvre pas : %s") % reason_of(error)

@@ -12,7 +12,7 @@ import click
 
 from core.errors import BadConfig, YelenError
 from core.i18n import _
-from install.trouble import sentence_of
+from core.trouble import sentence_of
 
 USAGE, CONFIG, INTERRUPTED = 2, 78, 130
 

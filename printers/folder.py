@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.i18n import _
 from core.model.printing import PaperKind, PrintJob
+from core.trouble import reason_of
 from printers.ports import Condition, Fate, News, PrinterState
 
 SUFFIXES = {"application/pdf": ".pdf", "application/vnd.zebra-zpl": ".zpl"}
@@ -69,4 +70,4 @@ def _write_whole(path: Path, document: bytes) -> None:
 
 
 def _unwritable(error: OSError) -> str:
-    return _("dossier impossible à écrire : %s") % os.strerror(error.errno or 0)
+    return _("dossier impossible à écrire : %s") % reason_of(error)

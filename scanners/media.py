@@ -21,6 +21,7 @@ from core.model.people import Actor
 from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored
 from core.services import Services
 from core.services.ports import ReadHeader
+from core.trouble import reason_of
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -128,7 +129,7 @@ class MediaImport:
         try:
             content = _read(path)
         except OSError as fault:
-            report.unreadable.append((name, fault.strerror or str(fault)))
+            report.unreadable.append((name, reason_of(fault)))
             return
         except BadMessage as fault:
             report.unreadable.append((name, str(fault)))
@@ -245,7 +246,7 @@ def files_below(folder: Path, report: ImportReport) -> Iterator[tuple[str, Path]
 
 def _unlistable(fault: OSError, folder: Path, report: ImportReport) -> None:
     where = Path(str(fault.filename or folder))
-    report.unreadable.append((where.name, fault.strerror or str(fault)))
+    report.unreadable.append((where.name, reason_of(fault)))
 
 
 def _read(path: Path) -> bytes:

@@ -24,6 +24,7 @@ from core.archive.part10 import META_CAP, read_file_meta
 from core.clock import Clock
 from core.errors import OutOfResources
 from core.i18n import _
+from core.trouble import reason_of
 
 PAGE = 900.0  # seconds
 PIECE = 1 << 20
@@ -246,7 +247,7 @@ def _refused_in_words() -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise OutOfResources(_("Écriture impossible sur le disque : %s") % fault.strerror) from fault
+        raise OutOfResources(_("Écriture impossible sur le disque : %s") % reason_of(fault)) from fault
 
 
 def pieces_of(buffer: Buffer) -> Iterator[memoryview]:

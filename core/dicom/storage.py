@@ -22,6 +22,7 @@ from core.errors import OutOfResources
 from core.i18n import _
 from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored, StoreOutcome
 from core.model.rejection import KEY_OBJECT_SELECTION, RejectionNote
+from core.trouble import reason_of
 
 ROOM_EVERY: Final = 64 << 20  # bytes of a spooled object between two looks at the free space
 
@@ -155,7 +156,7 @@ class ObjectReception:
 class _disk_trouble(contextlib.AbstractContextManager[None]):  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise OutOfResources(_("Écriture impossible sur le disque : %s") % error.strerror) from error
+            raise OutOfResources(_("Écriture impossible sur le disque : %s") % reason_of(error)) from error
 
 
 def _sender(request: Request) -> Sender:

@@ -18,6 +18,7 @@ from core.hl7.framing import Deframer, frame
 from core.hl7.limits import Limits
 from core.hl7.tokenizer import read
 from core.i18n import _
+from core.trouble import reason_of
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
@@ -106,11 +107,7 @@ class MllpClient:
 
 
 def _why(fault: OSError) -> str:
-    if isinstance(fault, TimeoutError):
-        return _("pas de réponse à temps")
-    if isinstance(fault, ConnectionRefusedError):
-        return _("connexion refusée")
-    return fault.strerror or type(fault).__name__
+    return _("pas de réponse à temps") if isinstance(fault, TimeoutError) else reason_of(fault)
 
 
 def _reply(answer: bytes, control_id: str) -> Reply:

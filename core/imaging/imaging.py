@@ -38,6 +38,7 @@ from core.imaging.wire import (
     Transcoded,
     TranscodeJob,
 )
+from core.trouble import reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,7 +253,7 @@ def _opened(file: FileOrPath) -> Iterator[int]:
     except FileNotFoundError as error:
         raise NotFound(_("Le fichier de cette image est absent de l'archive.")) from error
     except OSError as error:
-        raise OutOfResources(_("Le fichier de cette image ne peut pas être lu : %s") % error.strerror) from error
+        raise OutOfResources(_("Le fichier de cette image ne peut pas être lu : %s") % reason_of(error)) from error
     try:
         yield fd
     finally:

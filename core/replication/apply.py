@@ -30,6 +30,7 @@ from core.replication.pairing import site_of
 from core.replication.segment import NAME, PATH, SIZE_CAP, Header, Segment, decode
 from core.replication.spelling import TABLES
 from core.replication.state import STATE, State, write_state
+from core.trouble import reason_of
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.2  # between two looks into the inbox
@@ -190,7 +191,7 @@ class Applier:
         if isinstance(fault, Conflict):
             sentence = _("%s contredit la copie : « yelen replica verify ».") % path.name
         elif isinstance(fault, OSError):
-            sentence = _("Disque de la copie : %s") % (fault.strerror or fault)
+            sentence = _("Disque de la copie : %s") % reason_of(fault)
         elif not isinstance(fault, YelenError):
             log.exception("replica: %s", path.name)
             sentence = _("Erreur interne de la copie (voir son journal).")

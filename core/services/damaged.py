@@ -23,6 +23,7 @@ from core.index.writer import Unit
 from core.model.names import display_name, split_person_name
 from core.model.people import Actor, Role
 from core.services.tasks import ask, is_asked, settle_of_study
+from core.trouble import reason_of
 
 KIND = "damaged"
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # we are short of something; the file may be whole
@@ -47,7 +48,7 @@ def is_whole(archive: Archive, row: Any) -> bool:
 def refuse_ours(fault: OSError) -> None:
     """Raises `OutOfResources` when it says nothing about the file."""
     if fault.errno in _OURS:
-        raise OutOfResources(_("Lecture impossible pour l'instant : %s") % fault.strerror) from fault
+        raise OutOfResources(_("Lecture impossible pour l'instant : %s") % reason_of(fault)) from fault
 
 
 def promised_meta(archive: Archive, row: Any, content: Content) -> bytes | None:

@@ -34,6 +34,7 @@ from core.services.export_work import Copy, State, Work, described
 from core.services.kit import Kit
 from core.services.ports import Ports
 from core.services.report_rows import version_of
+from core.trouble import reason_of
 
 PIECE: Final = 1 << 20
 STEP_S: Final = 1.0
@@ -163,8 +164,7 @@ class Export:
             source = self._kit.archive.absolute(copy.source).open("rb")
         except OSError:
             return _("%s : fichier absent") % copy.source if copy.is_needed else ""
-        with source, part.open("wb") as written:
-            os.fchmod(written.fileno(), 0o600)
+        with source, open(part, "wb", opener=_private) as written:
             while piece := _read(source.read):
                 digest.update(piece)
                 written.write(piece)
@@ -221,7 +221,12 @@ def _in_words(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise OutOfResources(_("Écriture impossible dans %s : %s") % (folder, fault.strerror)) from fault
+        raise OutOfResources(_("Écriture impossible dans %s : %s") % (folder, reason_of(fault))) from fault
+
+
+def _private(path: str, flags: int) -> int:
+    """For its owner alone from the first byte; a stick that knows no modes does not mind."""
+    return os.open(path, flags, 0o600)
 
 
 def _told(state: State) -> Progress:

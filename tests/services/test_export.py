@@ -222,12 +222,12 @@ def test_an_export_that_was_cut_is_completed_and_a_torn_file_written_again(
 def test_a_disk_that_fills_meanwhile_is_a_sentence_and_the_export_goes_on_later(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_descriptor: int, _mode: int) -> None:
+    def full(_path: str, _flags: int) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     services.export.begin(ADMIN, str(tmp_path / "out"), Asked())
-    monkeypatch.setattr(exporting.os, "fchmod", full)
-    with pytest.raises(OutOfResources, match="Écriture impossible"):
+    monkeypatch.setattr(exporting, "_private", full)
+    with pytest.raises(OutOfResources, match=r"Écriture impossible .* plus de place"):
         services.export.proceed(ADMIN, str(tmp_path / "out"))
     monkeypatch.undo()
     assert exported(services, tmp_path / "out").faults == ()
