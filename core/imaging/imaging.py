@@ -71,7 +71,7 @@ class DecodedFrame:
 
 
 class Imaging:
-    """Two workers, one for people who wait and one for the background, and a disk cache of the usual pictures.
+    """Workers for people who wait, for the background and for the archive, and a disk cache of the usual pictures.
 
     memory_bytes: what a worker may allocate beyond its libraries. idle_s: a worker without work leaves after that
     long and gives its memory back. deadline_s, background_deadline_s: for one job.
@@ -98,6 +98,13 @@ class Imaging:
             deadline_s=background_deadline_s,
             niceness=10,
         )
+        self.archivist = WorkerProcess(
+            memory_bytes=memory_bytes,
+            cache_bytes=MIB,
+            idle_s=min(idle_s, 60),
+            deadline_s=background_deadline_s,
+            niceness=19,
+        )
         self._disk = DiskCache(cache_folder / "pictures", disk_cache_bytes) if cache_folder else None
         self._condemned: OrderedDict[tuple[int, ...], None] = OrderedDict()
         self._lock = threading.Lock()
@@ -107,9 +114,10 @@ class Imaging:
         self.interactive.warm()
 
     def close(self) -> None:
-        """End both workers; jobs that wait are refused."""
+        """End the workers; jobs that wait are refused."""
         self.interactive.close()
         self.background.close()
+        self.archivist.close()
 
     def frame(
         self,
@@ -180,13 +188,13 @@ class Imaging:
     ) -> Transcoded | Kept:
         """Write the file through `into`, losslessly compressed, proved equal in every sample and every other element.
 
-        heads: preamble and file meta of the new file, by the transfer syntax that its pixels may ask for. In the
-        background worker; a codec that dies on it says nothing about showing the image. Raises `NotDisplayable` when no
-        worker managed.
+        heads: preamble and file meta of the new file, by the transfer syntax that its pixels may ask for. In a worker
+        that nobody waits for; a codec that dies on it says nothing about showing the image. Raises `NotDisplayable`
+        when no worker managed.
         """
         with _opened(file) as fd:
             size = os.fstat(fd).st_size
-            reply, _shared = self.background.ask(
+            reply, _shared = self.archivist.ask(
                 TranscodeJob(heads), fd, cancel, out=into, more_s=size / SLOWEST_BYTES_S
             )
         if isinstance(reply, Impossible):

@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from peewee import fn
+
 from core.archive.part10 import META_CAP, file_meta, read_file_meta
 from core.archive.store import PIECE, StoredFile
 from core.clock import stamp
@@ -25,7 +27,7 @@ from core.imaging.not_displayable import NotDisplayable, Reason
 from core.imaging.process import Cancellation
 from core.imaging.wire import Kept, Transcoded
 from core.index.tables import Compression as Looked
-from core.index.tables import Instance, Study
+from core.index.tables import Instance, Original, Study
 from core.index.writer import Unit
 from core.model.received import MadeFrom
 from core.services.damaged import mark
@@ -53,7 +55,8 @@ AT_REST = (
 NEXT_STUDY = (
     "SELECT s.id, s.instances FROM study s LEFT JOIN compression c ON c.study_id = s.id "
     "LEFT JOIN step p ON p.id = s.step_id "
-    f"WHERE s.instances > 0 AND (c.study_id IS NULL OR c.instances <> s.instances) AND {AT_REST} ORDER BY s.id LIMIT 1"
+    "WHERE s.id > ? AND s.instances > 0 AND (c.study_id IS NULL OR c.instances <> s.instances) "
+    f"AND {AT_REST} ORDER BY s.id LIMIT 1"
 )
 STILL_AT_REST = f"SELECT 1 FROM study s LEFT JOIN step p ON p.id = s.step_id WHERE s.id = ? AND {AT_REST}"
 NEXT_IMAGE = (
@@ -68,6 +71,11 @@ DONE_ALL = (
     "INSERT INTO compression (study_id, instances, files, gained, kept) VALUES (?, ?, 0, 0, ?) "
     "ON CONFLICT (study_id) DO UPDATE SET instances = excluded.instances, kept = excluded.kept"
 )
+KEPT_MORE = (
+    "INSERT INTO compression (study_id, instances, files, gained, kept) VALUES (?, 0, 0, 0, ?) "
+    "ON CONFLICT (study_id) DO UPDATE SET kept = kept + excluded.kept"
+)
+ALL = 0  # in place of a study: the sums, so that nobody walks a million studies for them
 
 
 class Compression:
@@ -79,6 +87,7 @@ class Compression:
         self._imaging = imaging
         self._ingest = ingest
         self._study: tuple[int, int] | None = None  # id, and its images when it was taken up
+        self._behind = 0  # studies up to here have been looked at since the last time there was nothing to do
         self._after = 0  # the last image looked at
         self._kept = 0
 
@@ -116,10 +125,12 @@ class Compression:
         while True:
             limit = stamp(self._kit.now() - REST)
             if self._study is None:
-                found = self._kit.index.db.execute_sql(NEXT_STUDY, (limit,)).fetchone()
+                found = self._kit.index.db.execute_sql(NEXT_STUDY, (self._behind, limit)).fetchone()
                 if found is None:
+                    self._behind = 0
                     return None
                 self._study, self._after, self._kept = (found[0], found[1]), 0, 0
+                self._behind = found[0]
             study, images = self._study
             if self._kit.index.db.execute_sql(STILL_AT_REST, (study, limit)).fetchone() is None:
                 self._study = None
@@ -127,8 +138,7 @@ class Compression:
             found = self._kit.index.db.execute_sql(NEXT_IMAGE, (study, self._after)).fetchone()
             if found is not None:
                 return Instance.get_by_id(found[0])
-            facts = (study, images, self._kept)
-            self._kit.index.writer.do(lambda unit, facts=facts: unit.sql(DONE_ALL, facts))  # type: ignore[misc]
+            self._kit.index.writer.do(lambda unit, s=study, n=images: _looked_at(unit, s, n, self._kept))
             self._study = None
 
     def _compress(self, row: Any, cancel: Cancellation | None) -> bool:
@@ -186,7 +196,8 @@ class Compression:
             return False
         if not supersede(unit, row, made_from, stored, made.syntax):
             return False
-        unit.sql(DONE_ONE, (study_id, row.size - stored.size))
+        for counted in (study_id, ALL):
+            unit.sql(DONE_ONE, (counted, row.size - stored.size))
         unit.audit(
             ARCHIVIST,
             "transcode",
@@ -200,18 +211,20 @@ class Compression:
         return True
 
 
+def _looked_at(unit: Unit, study: int, images: int, kept: int) -> None:
+    before = unit.sql("SELECT kept FROM compression WHERE study_id = ?", (study,)).fetchone()
+    unit.sql(DONE_ALL, (study, images, kept))
+    unit.sql(KEPT_MORE, (ALL, kept - (before[0] if before else 0)))
+
+
 def gained() -> dict[str, int]:
     """How many images were made smaller, by how many bytes, how many could not be, and the originals still here."""
-    from peewee import fn
-
-    from core.index.tables import Original
-
-    files, freed, kept = Looked.select(fn.SUM(Looked.files), fn.SUM(Looked.gained), fn.SUM(Looked.kept)).tuples()[0]
+    sums = Looked.get_or_none(Looked.study_id == ALL)
     waiting = Original.select(fn.SUM(Original.bytes)).where(Original.removed_at.is_null()).scalar()
     return {
-        "compressed": files or 0,
-        "gained_bytes": freed or 0,
-        "left_as_received": kept or 0,
+        "compressed": sums.files if sums else 0,
+        "gained_bytes": sums.gained if sums else 0,
+        "left_as_received": sums.kept if sums else 0,
         "originals_bytes": waiting or 0,
     }
 

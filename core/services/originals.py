@@ -118,13 +118,13 @@ def _as_row(original: Any) -> Any:
 
 def _may_go(kit: Kit) -> list[Any]:
     old = Original.superseded_at < kit.now() - DELAY
-    waiting = list(Original.select().where(Original.removed_at.is_null(), old))
+    waiting: Any = Original.select().where(Original.removed_at.is_null(), old)
     if kit.config.replica.target:
         if ReplicaState.get_or_none(ReplicaState.lane == SEEDING) is not None:
             return []
-        there = {state.lane: state.seq for state in ReplicaState.select()}
-        waiting = [o for o in waiting if there.get(o.lane, 0) >= o.after_seq]
-    return waiting[:AT_ONCE]
+        is_there = (ReplicaState.lane == Original.lane) & (ReplicaState.seq >= Original.after_seq)
+        waiting = waiting.join(ReplicaState, on=is_there)
+    return list(waiting.order_by(Original.superseded_at).limit(AT_ONCE))
 
 
 def _bury(unit: Unit, original: Any, row: Any) -> None:

@@ -559,7 +559,7 @@ CREATE TABLE "original" (
   FOREIGN KEY ("instance_id") REFERENCES "instance" ("id")
 );
 CREATE INDEX "original_instance_id" ON "original" ("instance_id");
-CREATE INDEX "original_removed_at" ON "original" ("removed_at");
+CREATE INDEX "original_removed_at_superseded_at" ON "original" ("removed_at", "superseded_at");
 CREATE TABLE "quarantine" (
   "id" INTEGER NOT NULL PRIMARY KEY,
   "reason" TEXT NOT NULL,

@@ -134,13 +134,17 @@ class Original(Table):
     lane = TextField()
     after_seq = IntegerField()
     superseded_at = MomentField()
-    removed_at = MomentField(null=True, index=True)
+    removed_at = MomentField(null=True)
+
+    class Meta:
+        indexes = ((("removed_at", "superseded_at"), False),)
 
 
 class Compression(Table):
     """How far a study has been looked at for lossless compression, here; made anew from the files when it is lost.
 
-    instances: how many images it had when all had been looked at, 0 while that goes on. gained: bytes.
+    instances: how many images it had when all had been looked at, 0 while that goes on. gained: bytes. The row of study
+    0 holds the sums.
     """
 
     study_id = IntegerField(primary_key=True)
