@@ -138,8 +138,13 @@ class Compression:
             found = self._kit.index.db.execute_sql(NEXT_IMAGE, (study, self._after)).fetchone()
             if found is not None:
                 return Instance.get_by_id(found[0])
-            self._kit.index.writer.do(lambda unit, s=study, n=images: _looked_at(unit, s, n, self._kept))
-            self._study = None
+            self._finish(study, images)
+
+    def _finish(self, study: int, images: int) -> None:
+        """Every image of the study under way has been looked at."""
+        kept = self._kept
+        self._kit.index.writer.do(lambda unit: _looked_at(unit, study, images, kept))
+        self._study = None
 
     def _compress(self, row: Any, cancel: Cancellation | None) -> bool:
         """Whether the image is done with: compressed, or left as it is for a reason that stays."""
