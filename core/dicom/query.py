@@ -18,7 +18,7 @@ from core.dicom.dimse import Reply
 from core.dicom.find_attributes import AVAILABILITY, LEVEL, RETRIEVE_AE, TAGS, columns
 from core.dicom.find_keys import Negotiated, Question, read_question
 from core.dicom.handlers import Request
-from core.dicom.status import OUT_OF_RESOURCES, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
+from core.dicom.status import PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS, cut_short
 from core.model.finding import Found, Level, Search
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class QueryDoor:
         self._title = title
 
     def find(self, request: Request) -> Iterator[Reply]:
-        """Answers as they are read, then the final status: 0xA700 when there were more than this machine may have."""
+        """Answers as they are read, then the final status, which says when they were cut at this machine's limit."""
         keys = dataset.decode(request.data_set, request.context.transfer_syntax)
         question = _question(keys, request)
         self._devices.seen(request.caller.ae_title, "query")
@@ -58,7 +58,7 @@ class QueryDoor:
         limit = question.search.limit
         for given, found in enumerate(self._studies.search(replace(question.search, limit=limit + 1))):
             if given == limit:
-                yield Reply(OUT_OF_RESOURCES, comment=f"More than {limit} matches")
+                yield cut_short(request.caller.device, limit)
                 return
             yield Reply(pending, spell(found))
         yield Reply(SUCCESS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
-from core.dicom import conformance, query, storage, worklist
+from core.dicom import conformance, query, status, storage, worklist
 from core.dicom.find_attributes import columns
 from core.dicom.limits import MIB, Limits
 from core.dicom.negotiation import Refusal
@@ -24,6 +24,8 @@ def statement(limits: Limits | None = None) -> str:
         *_section(_("Syntaxes de transfert acceptées, dans cet ordre"), (_("syntaxe"), _("pour")), _syntaxes()),
         *_section(_("Liste de travail : attributs"), (_("attribut"), "VR", _("niveau")), _worklist()),
         *_section(_("Recherche dans l'archive : attributs"), (_("attribut"), "VR", _("niveau")), _queries()),
+        *_section(_("Réponses à C-FIND"), (_("état"), _("quand")), _find_statuses()),
+        *_section(_("Négociation étendue de la recherche"), (_("octet"), _("réponse")), _extended()),
         *_section(_("Réponses à C-STORE"), (_("état"), _("quand")), _statuses()),
         *_section(_("Refus d'association"), (_("résultat, source, raison"), _("cause")), _refusals()),
         *_section(_("Limites"), (_("limite"), _("valeur")), _limits(limits or Limits())),
@@ -78,6 +80,28 @@ def _queries() -> Iterator[tuple[str, str, str]]:
         for column in columns(level):
             if column.tag not in wider:
                 yield _tag(column.tag), getattr(column, "vr", "SQ"), level.name
+
+
+def _find_statuses() -> list[tuple[str, str]]:
+    found = [
+        (status.PENDING, _("une réponse, toutes les clés sont connues")),
+        (status.PENDING_UNSUPPORTED_KEYS, _("une réponse, des clés demandées sont inconnues (recherche seulement)")),
+        (status.SUCCESS, _("fin : toutes les réponses ont été données")),
+        (status.CANCELLED, _("fin : annulé par C-CANCEL")),
+        (status.OUT_OF_RESOURCES, _("fin : limite de la machine atteinte (ou 0xB001, 0x0000 selon sa fiche)")),
+        (status.DATA_SET_MISMATCH, _("niveau absent ou inconnu, recherche trop large, date ou nombre illisible")),
+        (status.CANNOT_UNDERSTAND, _("requête illisible")),
+    ]
+    return [(f"0x{code:04X}", words) for code, words in found]
+
+
+def _extended() -> list[tuple[str, str]]:
+    words = (
+        _("recherche relationnelle : oui, avec une clé sélective"),
+        _("date et heure combinées : oui"),
+        _("noms approchés : oui, par leur son (mots dans tout ordre)"),
+    )
+    return [(str(place + 1), text) for place, text in enumerate(words) if conformance.QUERY_EXTENDED[place]]
 
 
 def _statuses() -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from core.dicom.dimse import Reply
 from core.errors import BadInput, BadMessage, Conflict, NotAllowed, NotFound, OutOfResources, YelenError
+from core.model.device import Device
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ NOT_AUTHORISED: Final = 0x0124
 UNRECOGNISED_OPERATION: Final = 0x0211
 RESOURCE_LIMITATION: Final = 0x0213
 OUT_OF_RESOURCES: Final = 0xA700
+LIMIT_REACHED: Final = 0xB001  # C-FIND of the newer PS3.4: the answers so far are right
 SUBOPERATIONS_REFUSED: Final = 0xA702
 DESTINATION_UNKNOWN: Final = 0xA801
 SUBOPERATIONS_FAILED: Final = 0xB000
@@ -86,6 +88,12 @@ def _translate(
 def store_failure(error: Exception) -> Reply:
     """C-STORE. Whatever is not said of the object itself is 0xA700: the sender keeps its copy and tries again."""
     return _translate(error, _STORE, OUT_OF_RESOURCES, OUT_OF_RESOURCES)
+
+
+def cut_short(device: Device | None, limit: int, warning: int = LIMIT_REACHED) -> Reply:
+    """The end of a C-FIND that had more answers than this machine may have, as its row wants it said."""
+    wanted = {"warning": warning, "success": SUCCESS}.get(device.when_cut if device else "", OUT_OF_RESOURCES)
+    return Reply(wanted, comment="" if wanted == SUCCESS else f"More than {limit} matches")
 
 
 def find_failure(error: Exception) -> Reply:

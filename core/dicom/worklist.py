@@ -19,7 +19,7 @@ from core.dicom.dimse import Reply
 from core.dicom.find_keys import read_key
 from core.dicom.handlers import Request
 from core.dicom.key_ranges import combine, date_range, time_range
-from core.dicom.status import OUT_OF_RESOURCES, PENDING, SUCCESS
+from core.dicom.status import OUT_OF_RESOURCES, PENDING, SUCCESS, cut_short
 from core.errors import YelenError
 from core.model.finding import Kind
 from core.model.matching import Key
@@ -209,7 +209,10 @@ class WorklistDoor:
             asked.steps.append(entry.step_id)
             yield Reply(PENDING, spell(entry))
         asked.limited, asked.result = len(entries) > query.limit, "answered"
-        yield Reply(OUT_OF_RESOURCES if asked.limited else SUCCESS)
+        if asked.limited:  # the worklist service has no warning (PS3.4 table K.4-1)
+            yield cut_short(request.caller.device, query.limit, warning=OUT_OF_RESOURCES)
+        else:
+            yield Reply(SUCCESS)
 
     def _remember(self, request: Request, asked: Asked) -> None:
         self._diary.query(

@@ -17,6 +17,8 @@ class Device:
 
     role: modality, workstation, archive, film. charset: of worklist answers (ISO_IR 100, ISO_IR 192, ascii).
     worklist_window_days: days before and after today when the query has no date.
+    find_limit: answers to a query; when_cut: what it is told when there are more: failure (0xA700), warning (0xB001),
+    or success, for those that throw everything away otherwise.
     prefetch: an archive that is asked for the priors of each child for whom an exam is ordered.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
     identity: digest of the user and passcode that it must give when it calls; "": whatever it gives is ignored.
@@ -35,6 +37,7 @@ class Device:
     cr_is_dx: bool = False
     worklist_window_days: int = 1
     find_limit: int = 500
+    when_cut: str = "failure"
     conflict_is_success: bool = False
     commit_host: str = ""
     commit_port: int = 0

@@ -333,7 +333,7 @@ def rows(condition: Any) -> list[dict[str, Any]]:
         .where(condition)
         .order_by(Step.scheduled_at, Step.id)
     )
-    found: Any = query.dicts()
+    found: Any = query.dicts().iterator()
     return list(found)
 
 

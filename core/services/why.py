@@ -67,9 +67,7 @@ class Whys:
         changed, words = self._changed(device, row, how)
 
         def act(unit: Unit) -> None:
-            values = {
-                name: getattr(changed, name) for name in ("worklist_window_days", "cr_is_dx", "charset", "find_limit")
-            }
+            values = {name: getattr(changed, name) for name in _RELAXED}
             DeviceRow.update(**values).where(DeviceRow.key == device.key).execute()
             self._audit(unit, actor, accession, device, how, words)
 

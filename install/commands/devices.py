@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TextIO
+from dataclasses import replace
+from typing import Any, TextIO
 
 import click
 
@@ -22,7 +23,9 @@ from install.table import Table, lists, moment
 def device() -> None: ...
 
 
-@device.command(help="Déclarer une machine, ou changer celle qui existe.")
+@device.command(
+    help="Déclarer une machine, ou changer celle qui existe ; ce qu'elle sait de ses listes reste, sauf si on le dit."
+)
 @click.argument("ae_title")
 @click.option("--address", "addresses", multiple=True, required=True, help="adresse IP d'où elle appelle (répétable)")
 @click.option("--host", default="", help="adresse où elle écoute, si elle écoute")
@@ -34,7 +37,18 @@ def device() -> None: ...
 @click.option("--role", type=click.Choice(["modality", "workstation", "archive", "film"]), default="modality")
 @click.option("--room", default="", help="code de sa salle")
 @click.option("--modality", default="", help="CT, DX, US, MR …")
-@click.option("--charset", default="ISO_IR 100", help="jeu de caractères de ses listes de travail")
+@click.option(
+    "--charset", default=None, help="jeu de caractères de ses listes de travail (ISO_IR 100, ISO_IR 192, ascii)"
+)
+@click.option("--window", default=None, type=click.IntRange(0, 31), help="jours avant et après aujourd'hui sans date")
+@click.option("--limit", default=None, type=click.IntRange(1), help="réponses au plus à une recherche")
+@click.option(
+    "--when-cut",
+    default=None,
+    type=click.Choice(["failure", "warning", "success"]),
+    help="ce qu'elle entend quand il y en a plus (A700, B001, 0000)",
+)
+@click.option("--cr-is-dx/--cr-is-not-dx", default=None, help="CR et DX sont la même chose pour elle")
 @click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
 @click.option("--prefetch", is_flag=True, help="archive à qui demander les antérieurs des examens commandés")
 @click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
@@ -54,7 +68,11 @@ def add(
     role: str,
     room: str,
     modality: str,
-    charset: str,
+    charset: str | None,
+    window: int | None,
+    limit: int | None,
+    when_cut: str | None,
+    cr_is_dx: bool | None,
     all_rooms: bool,
     prefetch: bool,
     tls: bool,
@@ -72,15 +90,23 @@ def add(
         addresses=addresses,
         room=room,
         modality=modality,
-        charset=charset,
         all_rooms=all_rooms,
         prefetch=prefetch,
         tls=tls or certificate is not None,
         certificate=certificate.read() if certificate else "",
         identity=identity_of(identity.encode(), passcode.encode()) if identity else "",
     )
+    habits: dict[str, Any] = {
+        "charset": charset,
+        "worklist_window_days": window,
+        "find_limit": limit,
+        "when_cut": when_cut,
+        "cr_is_dx": cr_is_dx,
+    }
     with reach(place) as box:
-        box.ask(SaveDevice(machine))
+        known = next((d for d in box.ask(Devices()) if d.key == machine.key), machine)
+        kept = {name: getattr(known, name) if said is None else said for name, said in habits.items()}
+        box.ask(SaveDevice(replace(machine, **kept)))
     click.echo(_("Machine %s enregistrée.") % ae_title)
     if identity:
         click.echo(

@@ -160,6 +160,15 @@ def seven(department: Department, department_door: DicomServer) -> None:
         ct1.release()
 
 
+@pytest.mark.parametrize(("when_cut", "final"), [("failure", 0xA700), ("warning", 0xB001), ("success", 0)])
+def test_a_machine_may_be_told_of_a_cut_list_in_its_own_way(
+    seven: None, department: Department, department_door: DicomServer, when_cut: str, final: int
+) -> None:
+    department.machine("WS1", role="workstation", charset="ISO_IR 192", find_limit=3, when_cut=when_cut)
+    found, statuses = ask(department_door, identifier("STUDY", StudyInstanceUID=""))
+    assert (len(found), statuses[-1]) == (3, final)
+
+
 @pytest.mark.parametrize(
     ("keys", "answers", "final"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,8 +26,6 @@ def data(tmp_path: Path) -> Path:
 
 
 def accession(data: Path) -> str:
-    import sqlite3
-
     with sqlite3.connect(data / "index.sqlite") as index:
         number: str = index.execute("SELECT accession_number FROM imaging_service_request").fetchone()[0]
     index.close()
@@ -55,3 +54,17 @@ def test_what_cannot_be_is_one_french_sentence(data: Path) -> None:
     alone = yelen("why", "99-000001", "--relax", "ascii", data=data)
     assert alone.returncode == 2
     assert "--relax demande --device." in alone.stderr
+
+
+def test_declaring_a_machine_again_keeps_what_was_relaxed(data: Path) -> None:
+    number = accession(data)
+    yelen("why", number, "--device", "CT1", "--relax", "window", data=data)
+    yelen("why", number, "--device", "CT1", "--relax", "ascii", data=data)
+    again = ("device", "add", "CT1", "--address", "127.0.0.1", "--room", "SCAN", "--modality", "CT")
+    assert yelen(*again, "--limit", "900", "--when-cut", "warning", data=data).returncode == 0
+    after = yelen("why", number, "--device", "CT1", data=data).stdout
+    assert after == "CT1 : aucune connexion reçue.  [--relax test]\n"
+    with sqlite3.connect(data / "index.sqlite") as index:
+        row = index.execute("SELECT charset, worklist_window_days, find_limit, when_cut FROM device WHERE key = 'ct1'")
+        assert row.fetchone() == ("ascii", 4, 900, "warning")
+    index.close()

@@ -217,6 +217,7 @@ CREATE TABLE "device" (
   "cr_is_dx" INTEGER NOT NULL,
   "worklist_window_days" INTEGER NOT NULL,
   "find_limit" INTEGER NOT NULL,
+  "when_cut" TEXT NOT NULL,
   "conflict_is_success" INTEGER NOT NULL,
   "commit_host" TEXT NOT NULL,
   "commit_port" INTEGER NOT NULL,

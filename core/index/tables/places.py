@@ -90,6 +90,7 @@ class Device(Table):
     cr_is_dx = BooleanField(default=False)
     worklist_window_days = IntegerField(default=1)
     find_limit = IntegerField(default=500)
+    when_cut = TextField(default="failure")
     conflict_is_success = BooleanField(default=False)
     commit_host = TextField(default="")
     commit_port = IntegerField(default=0)
