@@ -30,7 +30,7 @@ from core.index.tables import Compression as Looked
 from core.index.tables import Instance, Original, Study
 from core.index.writer import Unit
 from core.model.received import MadeFrom
-from core.services.damaged import mark
+from core.services.damaged import mark, refuse_ours
 from core.services.ingest import Ingest
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
@@ -45,7 +45,7 @@ REST = timedelta(hours=1)  # without a new image
 QUIET_S = 10.0  # without an arrival
 LATER_S, IDLE_S = 60.0, 600.0
 LEAST_S = 0.05
-NOT_NOW = (Reason.CANCELLED, Reason.STOPPED, Reason.NO_MEMORY)
+NOT_NOW = (Reason.CANCELLED, Reason.STOPPED)  # the box leaves
 
 AT_REST = (
     "s.last_image_at < ? AND s.match <> 'unreconciled' AND s.suspect_step_id IS NULL "
@@ -150,7 +150,7 @@ class Compression:
         """Whether the image is done with: compressed, or left as it is for a reason that stays."""
         made_from = self._original(row)
         if made_from is None:
-            self._kit.index.writer.do(lambda unit: mark(unit, ARCHIVIST, row))
+            self._kit.index.writer.do(lambda unit: _mark_unless_healed(unit, row))
             return True
         assert self._imaging is not None
         facts = (row.sop_class_uid, row.sop_instance_uid)
@@ -171,10 +171,13 @@ class Compression:
         return True
 
     def _original(self, row: Any) -> MadeFrom | None:
-        """The file as its row promises it; None when it is no longer that."""
+        """The file as its row promises it; None when it is no longer that. Raises `OutOfResources`."""
         try:
             size, file_sha256, dataset_sha256 = _hashes(self._kit.archive.absolute(row.path))
-        except (OSError, BadMessage):
+        except BadMessage:
+            return None
+        except OSError as fault:
+            refuse_ours(fault)
             return None
         if (size, file_sha256) != (row.size, row.sha256):
             return None
@@ -214,6 +217,11 @@ class Compression:
         )
         unit.event(f"study:{study_id}", study_id)
         return True
+
+
+def _mark_unless_healed(unit: Unit, row: Any) -> None:
+    if Instance.get_by_id(row.id).path == row.path:
+        mark(unit, ARCHIVIST, row)
 
 
 def _looked_at(unit: Unit, study: int, images: int, kept: int) -> None:

@@ -123,3 +123,4 @@ def test_real_images_come_back_with_every_value_and_a_resend_is_a_success(
             copy = back[each.SOPInstanceUID]
             assert (copy.file_meta.TransferSyntaxUID == kept[each.SOPInstanceUID].transfer_syntax) is as_kept
             assert np.array_equal(copy.pixel_array, each.pixel_array)
+            assert as_kept or copy.PhotometricInterpretation == each.PhotometricInterpretation

@@ -121,6 +121,16 @@ def test_every_frame_of_a_colour_loop_by_plane_is_there(tmp_path: Path) -> None:
     assert np.array_equal(dcmread(tmp_path / "new.dcm").pixel_array, frames)
 
 
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian], ids=["implicit", "explicit"])
+def test_the_small_picture_in_a_header_stays_as_it_is(tmp_path: Path, syntax: str) -> None:
+    icon = image_data((DX[:8, :8] % 200).astype(np.uint8))
+    del icon.SOPClassUID, icon.SOPInstanceUID
+    path = image_file(tmp_path, CT, syntax, IconImageSequence=Sequence([icon]))
+    assert isinstance(made(path, tmp_path / "new.dcm"), Transcoded)
+    assert dcmread(tmp_path / "new.dcm").IconImageSequence[0].PixelData == icon.PixelData
+    assert np.array_equal(frame_of(tmp_path / "new.dcm").samples, CT)
+
+
 def overlaid(bits: int) -> Any:
     return (DX % 4096).astype(np.uint16) | np.uint16(bits)
 

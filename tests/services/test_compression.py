@@ -16,6 +16,8 @@ from core.archive.part10 import read_file_meta
 from core.clock import SetClock
 from core.config import Archive, Config, Replica
 from core.imaging.imaging import Imaging
+from core.imaging.not_displayable import NotDisplayable, Reason
+from core.imaging.process import Cancellation
 from core.index.journal import note
 from core.index.tables import Audit, Compression, Instance, Original, Quarantine, Step, Study
 from core.model.people import Actor
@@ -24,6 +26,7 @@ from core.services import Ports, Services
 from core.services.compression import IDLE_S, LATER_S, TARGETS
 from core.services.originals import DELAY
 from tests.archive.faulty_disk import Cut, FaultyDisk
+from tests.people.descriptors import no_descriptor_left
 from tests.people.hospital import MORNING, hospital, site_config
 from tests.people.images import EXPLICIT, read_header, slice_of
 
@@ -196,6 +199,40 @@ def test_an_original_that_is_damaged_already_is_said_and_not_copied(box: Service
     assert row("1.2.3.1").damaged_at is not None
     assert row("1.2.3.1").transfer_syntax == EXPLICIT
     assert row("1.2.3.2").transfer_syntax == TARGETS[0]
+
+
+def test_a_box_without_a_free_descriptor_takes_no_file_for_damaged(box: Services) -> None:
+    rested(box)
+    with no_descriptor_left():
+        assert box.compression.turn() == LATER_S
+    assert Instance.select().where(Instance.damaged_at.is_null(False)).count() == 0
+    assert turns(box) == 2
+
+
+def test_an_image_too_big_for_the_worker_holds_up_no_other(box: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    rested(box)
+    imaging = box.compression._imaging
+    assert imaging is not None
+    true, first = imaging.transcode, box.kit.archive.absolute(row("1.2.3.1").path)
+
+    def too_big(file: Path, *rest: Any, **more: Any) -> Any:
+        if file == first:
+            raise NotDisplayable(Reason.NO_MEMORY)
+        return true(file, *rest, **more)
+
+    monkeypatch.setattr(imaging, "transcode", too_big)
+    turns(box)
+    assert (row("1.2.3.1").transfer_syntax, row("1.2.3.2").transfer_syntax) == (EXPLICIT, TARGETS[0])
+    assert box.status()["compression"]["left_as_received"] == 1
+
+
+def test_a_box_that_leaves_takes_the_image_up_again(box: Services) -> None:
+    rested(box)
+    leaving = Cancellation()
+    leaving.cancel()
+    box.compression.turn(leaving)
+    assert row("1.2.3.1").transfer_syntax == EXPLICIT
+    assert turns(box) == 2
 
 
 DOUBTS: dict[str, Callable[[], object]] = {
