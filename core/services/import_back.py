@@ -7,14 +7,13 @@ one transaction, or none. What `init` had made is kept beside the new index. A s
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -28,10 +27,11 @@ from core.index.opening import Index, open_index
 from core.index.tables import REPLICATED, Node, Table
 from core.index.triggers import blob_columns, columns, float_columns, quoted
 from core.index.writer import Unit
-from core.model.export import DESCRIPTION, FORMAT, MANIFEST, aside_name, hidden_name, image_name, rows_name
+from core.model.export import DESCRIPTION, FORMAT, MANIFEST, Asked, aside_name, hidden_name, image_name, rows_name
 from core.model.people import Actor
 from core.services.export_rows import FAMILIES
 
+T = TypeVar("T")
 OUR_PATH: Final = re.compile(r"(?:archive/\d{4}/\d\d/\d\d/[0-9a-f]{24}|quarantine)/[0-9a-f]{36}\.dcm")
 NEW_BOX: Final = ("patient", "step", "study", "inbox", "report_version")  # a new box has no row of these
 INDEX: Final = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
@@ -50,20 +50,48 @@ class BroughtBack:
     missing: list[str] = field(default_factory=list)
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What `EXPORT.JSON` says."""
+
+    format: int
+    asked: Asked
+    site: str = ""
+    at: str = ""
+    epoch: int = 1
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of rows."""
+
+    table: str
+    row: dict[str, str | int | None]
+
+
+class FileRow(msgspec.Struct, frozen=True):
+    """What a row says of its file."""
+
+    id: int
+    path: str
+    size: int
+    sha256: str
+    series_id: int | None = None
+    settled_at: str | None = None
+
+
 class Parcel:
-    """An export's folder, read with suspicion."""
+    """An export's folder, read with suspicion: it is understood, or is `BadMessage`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not (folder / MANIFEST).is_file():
             raise NotFound(_("%s n'est pas un export complet de Yelen (pas de %s).") % (folder, MANIFEST))
         self.sha256 = dict(self._fingerprints())
-        self.told: dict[str, Any] = json.loads(self.read(DESCRIPTION))
-        if self.told.get("format") != FORMAT or any(self.told.get("asked", {}).values()):
+        self.told: Told = _understood(self.read(DESCRIPTION), Told, DESCRIPTION)
+        if self.told.format != FORMAT or not self.told.asked.is_all:
             raise Conflict(_("%s ne tient pas tout un service, ou vient d'une autre version de Yelen.") % folder)
 
     def _fingerprints(self) -> Iterator[tuple[str, str]]:
-        for line in (self.folder / MANIFEST).read_text(encoding="utf-8").splitlines():
+        for line in (self.folder / MANIFEST).read_text(encoding="utf-8", errors="replace").splitlines():
             sha256, _spaces, name = line.partition("  ")
             yield name, sha256
 
@@ -90,29 +118,53 @@ class Parcel:
         """Every line of a family. Raises `BadMessage` for a table or a column that is not ours."""
         with (self.folder / rows_name(family)).open("rb") as lines:
             for line in lines:
-                told = msgspec.json.decode(line)
-                table = TABLES.get(told["table"])
-                if table is None or told["row"].keys() != set(columns(table)):
-                    raise BadMessage(_("Cet export vient d'une autre version de Yelen (%s).") % told["table"], "schema")
-                yield table, told["row"]
+                told = _understood(line, Line, rows_name(family))
+                table = TABLES.get(told.table)
+                if table is None or told.row.keys() != set(columns(table)):
+                    raise BadMessage(
+                        _("Cet export vient d'une autre version de Yelen (%s).") % told.table[:64], "schema"
+                    )
+                yield table, told.row
 
     def files(self) -> Iterator[tuple[str, str, int, str]]:
         """Name in the export, path in the data folder, size and SHA-256 of every image and of what was set aside.
 
         What was set aside and settled may have gone elsewhere since: then it is not in the export.
         """
-        study_of: dict[int, int] = {}
+        study_of: dict[Any, Any] = {}
         for table, row in self.rows("images"):
-            match table._meta.table_name:
-                case "series":
-                    study_of[row["id"]] = row["study_id"]
-                case "instance" if row["series_id"] is None:
-                    yield hidden_name(row["id"]), row["path"], row["size"], row["sha256"]
-                case "instance":
-                    name = image_name(study_of[row["series_id"]], row["series_id"], row["id"])
-                    yield name, row["path"], row["size"], row["sha256"]
-                case "quarantine" if row["settled_at"] is None or aside_name(row["id"]) in self.sha256:
-                    yield aside_name(row["id"]), row["path"], row["size"], row["sha256"]
+            name = table._meta.table_name
+            if name == "series":
+                study_of[row["id"]] = row["study_id"]
+            elif name in ("instance", "quarantine"):
+                file = _file(row)
+                target = self._name(name, file, study_of)
+                if name == "instance" or file.settled_at is None or target in self.sha256:
+                    yield target, file.path, file.size, file.sha256
+
+    def _name(self, table: str, file: FileRow, study_of: dict[Any, Any]) -> str:
+        if table == "quarantine":
+            return aside_name(file.id)
+        if file.series_id is None:
+            return hidden_name(file.id)
+        study = study_of.get(file.series_id)
+        if not isinstance(study, int):
+            raise BadMessage(_("Export incohérent : %s") % f"instance {file.id}", "export")
+        return image_name(study, file.series_id, file.id)
+
+
+def _understood(content: bytes, kind: type[T], name: str) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as fault:
+        raise BadMessage(_("Export illisible : %s") % name, "export") from fault
+
+
+def _file(row: dict[str, Any]) -> FileRow:
+    try:
+        return msgspec.convert(row, type=FileRow)
+    except msgspec.MsgspecError as fault:
+        raise BadMessage(_("Export illisible : %s") % rows_name("images"), "export") from fault
 
 
 def bring_back(
@@ -218,10 +270,12 @@ def _bring_rows(unit: Unit, index: Index, parcel: Parcel, actor: Actor, found: B
             values = _values(table, row)
             if found.is_resealed and table._meta.table_name == "audit":
                 previous = values["mac"] = mac_of(index.audit_key, previous, tuple(values.values())[:-1])
-            unit.sql(_insert(table, tuple(values)), tuple(values.values()))
+            _insert(unit, table, values)
             found.rows += 1
+    if orphan := unit.sql("PRAGMA foreign_key_check").fetchone():
+        raise BadMessage(_("Export incohérent : %s") % f"{orphan[0]} → {orphan[2]}", "export")
     unit.chain_goes_on()
-    Node.update(epoch=parcel.told.get("epoch", 1)).execute()
+    Node.update(epoch=parcel.told.epoch).execute()
     if not (verdict := verify(index.audit_key)).ok:
         found.broken_at = verdict.first_broken
     unit.audit(
@@ -229,8 +283,8 @@ def _bring_rows(unit: Unit, index: Index, parcel: Parcel, actor: Actor, found: B
         "import_export",
         str(parcel.folder),
         outcome="ok" if found.broken_at is None else "chain broken before",
-        site=parcel.told.get("site", ""),
-        of=parcel.told.get("at", ""),
+        site=parcel.told.site,
+        of=parcel.told.at,
         rows=found.rows,
         files=found.files,
         missing=len(found.missing),
@@ -244,10 +298,13 @@ def _values(table: type[Table], row: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for column in carried:
         value = row[column]
-        if value is not None and column in blobs:
-            value = bytes.fromhex(value)
-        elif value is not None and column in floats:
-            value = float(value)
+        try:
+            if value is not None and column in blobs:
+                value = bytes.fromhex(value)
+            elif value is not None and column in floats:
+                value = float(value)
+        except (TypeError, ValueError) as fault:
+            raise BadMessage(_("Export illisible : %s") % f"{table._meta.table_name}.{column}", "export") from fault
         values[column] = value
     for missing in table._meta.sorted_fields:
         if missing.column_name not in values:
@@ -255,6 +312,10 @@ def _values(table: type[Table], row: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _insert(table: type[Table], names: tuple[str, ...]) -> str:
-    listed = ", ".join(quoted(name) for name in names)
-    return f"INSERT INTO {quoted(table._meta.table_name)} ({listed}) VALUES ({', '.join('?' * len(names))})"
+def _insert(unit: Unit, table: type[Table], values: dict[str, Any]) -> None:
+    listed = ", ".join(quoted(name) for name in values)
+    marks = ", ".join("?" * len(values))
+    try:
+        unit.sql(f"INSERT INTO {quoted(table._meta.table_name)} ({listed}) VALUES ({marks})", tuple(values.values()))
+    except (sqlite3.IntegrityError, OverflowError) as fault:
+        raise BadMessage(_("Export incohérent : %s") % f"{table._meta.table_name} ({fault})", "export") from fault

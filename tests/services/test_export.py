@@ -353,3 +353,80 @@ def test_a_path_of_an_export_leads_nowhere_else(services: Services, tmp_path: Pa
     new = new_box(tmp_path / "new")
     with pytest.raises(BadMessage, match="Chemin refusé"):
         bring_back(new, Parcel(tmp_path / "out"), ADMIN, SystemClock(), None)
+
+
+class Cut(Exception):
+    """The power went."""
+
+
+def cut_at_the_third_file(done: int, _total: int) -> None:
+    if done == 3:
+        raise Cut
+
+
+def cut() -> None:
+    raise Cut
+
+
+def test_an_import_that_was_cut_is_completed_by_the_next_run(old: Path, services: Services, tmp_path: Path) -> None:
+    exported(services, tmp_path / "out")
+    services.close()
+    carry_keys(old, tmp_path / "keys.json")
+    new = new_box(tmp_path / "new")
+    for keys, tell in ((None, cut_at_the_third_file), (cut, lambda _done, _total: None)):
+        with pytest.raises(Cut):
+            bring_back(new, Parcel(tmp_path / "out"), ADMIN, SystemClock(), keys, tell)
+    found = bring_back(
+        new, Parcel(tmp_path / "out"), ADMIN, SystemClock(), lambda: take_keys(new, tmp_path / "keys.json")
+    )
+    assert found.missing == []
+    there, here = rows(old), rows(new)
+    assert here.pop("audit")[:-1] == there.pop("audit")[: found.rows][: len(rows(new)["audit"]) - 1]
+    assert here == there
+    superseded = {str(line[4]) for line in there["original"]}
+    assert hashes(new) == {path: sha256 for path, sha256 in hashes(old).items() if path not in superseded}
+    assert (new / "avant-import-1" / "index.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "junk"),
+    [
+        ("DATA/IMAGES.JSONL", b"\xff\xfe"),
+        ("DATA/IMAGES.JSONL", b"[]\n"),
+        ("DATA/IMAGES.JSONL", b"null\n"),
+        ("DATA/IMAGES.JSONL", b'{"table": "instance"}\n'),
+        ("DATA/IMAGES.JSONL", b'{"table": 7, "row": {}}\n'),
+        ("DATA/IMAGES.JSONL", b'{"table": "instance", "row": 7}\n'),
+        ("DATA/IMAGES.JSONL", b'{"table": "sqlite_master", "row": {}}\n'),
+        ("DATA/PATIENTS.JSONL", b'{"table": "patient", "row": {"id": 1}}\n'),
+        ("DATA/MESSAGES.JSONL", b'{"table": "inbox", "row": '),
+        ("DATA/PLACES.JSONL", b'{"table": "counter", "row": {"name": null, "value": 1}}\n'),
+        ("DATA/PLACES.JSONL", b'{"table": "counter", "row": {"name": "n", "value": 99999999999999999999}}\n'),
+        ("DATA/PLACES.JSONL", b'{"table": "counter", "row": {"name": "n", "value": [1]}}\n'),
+        (
+            "DATA/REPORTS.JSONL",
+            b'{"table": "viewed", "row": {"id": 1, "series_id": 999, "login": "a", "quality": "b", "at": "c"}}\n',
+        ),
+        ("EXPORT.JSON", b"{"),
+        ("EXPORT.JSON", b"[]"),
+        ("EXPORT.JSON", b'{"format": 1, "asked": 3}'),
+        ("MANIFEST.TXT", b"\xff\xff  x\n"),
+        ("MANIFEST.TXT", b"\n\n"),
+    ],
+)
+def test_junk_under_a_true_fingerprint_is_one_sentence_and_changes_nothing(
+    services: Services, tmp_path: Path, name: str, junk: bytes
+) -> None:
+    exported(services, tmp_path / "out")
+    services.close()
+    target, manifest = tmp_path / "out" / name, tmp_path / "out" / "MANIFEST.TXT"
+    before = hashlib.sha256(target.read_bytes()).hexdigest()
+    target.write_bytes(junk)
+    if target != manifest:
+        manifest.write_text(manifest.read_text().replace(before, hashlib.sha256(junk).hexdigest()))
+    new = new_box(tmp_path / "new")
+    rows_before = rows(new)
+    with pytest.raises((BadMessage, Conflict)):
+        bring_back(new, Parcel(tmp_path / "out"), ADMIN, SystemClock(), None)
+    if (new / "index.sqlite").exists():
+        assert rows(new) in (rows_before, {name: [] for name in rows_before})
