@@ -115,6 +115,7 @@ def asked(level: Level, tags: Iterable[int]) -> frozenset[str]:
     names = {name for name, (tag, _vr) in TAGS.items() if tag in wanted}
     names.update(name for tag, inside in INSIDE.items() if tag in wanted for name in inside)
     names.update(UNIQUE_KEYS[upper] for upper in Level if upper <= level)
+    names.add("instance_availability")
     return frozenset(name for name in names if LEVELS[name] <= level)
 
 

@@ -77,11 +77,14 @@ def _question(keys: Item, request: Request) -> Question:
 
 
 def always(level: Level, title: str) -> tuple[Answer[Found], ...]:
-    """What every answer holds beside its unique keys."""
+    """What every answer holds beside its unique keys.
+
+    An image whose file is known to be damaged is unavailable; its study is not: the other images can be had.
+    """
     return (
         Column(LEVEL, "CS", lambda _found: level.name, always=True),
         Column(RETRIEVE_AE, "AE", lambda _found: title, always=True),
-        Column(AVAILABILITY, "CS", lambda _found: "ONLINE", always=True),
+        Column(AVAILABILITY, "CS", lambda found: found.get("instance_availability", "ONLINE"), always=True),
     )
 
 

@@ -73,6 +73,7 @@ EXPRESSIONS: Final[Mapping[str, str]] = {
     "rows": "i.rows",
     "columns": "i.columns",
     "available_transfer_syntax_uid": "i.transfer_syntax",
+    "instance_availability": "CASE WHEN i.damaged_at IS NULL THEN 'ONLINE' ELSE 'UNAVAILABLE' END",
 }
 FROM: Final = {
     Level.PATIENT: "study s",

@@ -90,6 +90,7 @@ _ATTRIBUTES: dict[Level, dict[str, Kind]] = {
         "rows": Kind.NUMBER,
         "columns": Kind.NUMBER,
         "available_transfer_syntax_uid": Kind.UID,
+        "instance_availability": Kind.TEXT,
     },
 }
 KINDS: dict[str, Kind] = {name: kind for names in _ATTRIBUTES.values() for name, kind in names.items()}

@@ -17,6 +17,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as S
 from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE
 from core.dicom.server import DicomServer
 from core.index.tables import Patient, Study
+from core.index.writer import Unit
 from tests.dicom.conftest import MORNING
 from tests.dicom.dataset import ct
 from tests.dicom.department import RECEPTION, Department
@@ -385,6 +386,44 @@ def test_one_study_uid_of_two_children_is_two_answers_never_one_mixed(
 def test_what_lies_in_quarantine_is_not_counted(doubtful: None, department_door: DicomServer) -> None:
     query = identifier("IMAGE", StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.4", SOPInstanceUID="")
     assert len(ask(department_door, query)[0]) == 2
+
+
+def test_a_damaged_image_is_unavailable_and_the_others_can_be_had(
+    department: Department, department_door: DicomServer
+) -> None:
+    from core.index.tables import Instance
+
+    damage = Instance.update(damaged_at=MORNING).where(Instance.sop_instance_uid == "1.2.3.4.1")
+    department.index.writer.do(lambda _unit: damage.execute())
+    found, _statuses = ask(department_door, identifier("IMAGE", StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.4"))
+    assert [(i.SOPInstanceUID, i.InstanceAvailability) for i in found] == [
+        ("1.2.3.4.1", "UNAVAILABLE"),
+        ("1.2.3.4.2", "ONLINE"),
+    ]
+    [study], _statuses = ask(department_door, identifier("STUDY", StudyInstanceUID="1.2.3"))
+    assert study.InstanceAvailability == "ONLINE"
+
+
+def test_a_rejected_image_is_answered_to_nobody(department: Department, department_door: DicomServer) -> None:
+    """Whatever is asked: the image, its series, the counts."""
+    from core.index.counting import SERIES, STUDY
+    from core.index.tables import Instance
+
+    def act(unit: Unit) -> None:
+        study = Study.get(Study.study_instance_uid == "1.2.3").id
+        Instance.update(series=None).where(Instance.sop_instance_uid == "1.2.3.5.1").execute()
+        unit.sql(SERIES, (study,))
+        unit.sql(STUDY, (study,))
+
+    department.index.writer.do(act)
+    assert ask(department_door, identifier("IMAGE", SOPInstanceUID="1.2.3.5.1")) == ([], [0])
+    found, _statuses = ask(department_door, identifier("SERIES", StudyInstanceUID="1.2.3", SeriesInstanceUID=""))
+    assert [s.SeriesInstanceUID for s in found] == ["1.2.3.4"]
+    query = identifier(
+        "STUDY", StudyInstanceUID="1.2.3", NumberOfStudyRelatedSeries="", NumberOfStudyRelatedInstances=""
+    )
+    [study], _statuses = ask(department_door, query)
+    assert (study.NumberOfStudyRelatedSeries, study.NumberOfStudyRelatedInstances) == (1, 2)
 
 
 # findscu
