@@ -302,6 +302,13 @@ class Attach(Call[None], frozen=True):
     reason: str
 
 
+class KeepAsPrior(Call[None], frozen=True):
+    method: ClassVar[str] = "reconciliation.keep_as_prior"
+    study_id: int
+    patient_id: int
+    reason: str
+
+
 class Unmatched(Call[tuple[StudyLine, ...]], frozen=True):
     method: ClassVar[str] = "reconciliation.unmatched"
 

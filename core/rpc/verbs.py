@@ -65,6 +65,7 @@ VERBS: Verbs = {
     c.Discontinue: lambda s, a, p: s.acquisition.discontinue(a, p.step_id, p.reason),
     c.Verify: lambda s, a, p: s.acquisition.verify(a, p.step_id, p.reason),
     c.Attach: lambda s, a, p: s.reconciliation.attach(a, p.study_id, p.step_id, p.reason),
+    c.KeepAsPrior: lambda s, a, p: s.reconciliation.keep_as_prior(a, p.study_id, p.patient_id, p.reason),
     c.Unmatched: lambda s, a, _p: s.reconciliation.unmatched(a),
     c.StudiesOf: lambda s, a, p: s.studies.of_step(a, p.step_id),
     c.SeriesOf: lambda s, a, p: s.studies.series(a, p.study_id),

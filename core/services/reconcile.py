@@ -6,6 +6,7 @@ from typing import Any
 
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
 from core.i18n import _
+from core.index.patient_rows import current
 from core.index.tables import Patient as PatientRow
 from core.index.tables import ReportDraft, ReportLock, ReportVersion, Step, Study, Task
 from core.index.writer import Unit
@@ -17,7 +18,7 @@ from core.services.access import DEPARTMENT, require
 from core.services.doubts import RECONCILE
 from core.services.image_rows import DONE_THOUGH_CANCELED, WAITING, done_though_canceled
 from core.services.kit import Kit
-from core.services.patient_acts import show_identity
+from core.services.patient_acts import show_identity, shown_identity
 from core.services.steps import advance, change, flag, state_of, step_row
 from core.services.study_lines import study_line
 from core.services.tasks import settle_of_step, settle_of_study
@@ -79,6 +80,32 @@ class Reconciliation:
             _settle_doubt(unit, study.suspect_step_id)
 
         self._kit.act(actor, "attach", act)
+        return study_line(_study_row(study_id))
+
+    def keep_as_prior(self, actor: Actor, study_id: int, patient_id: int, reason: str) -> StudyLine:
+        """A person says whose these images are, and that they were taken and read elsewhere: no exam is to be read.
+
+        Raises `NotFound`, `BadInput`, `Conflict` once a radiologist has begun on the exam they hang on.
+        """
+        require(actor, Role.TECHNOLOGIST, Role.IDENTITY_OFFICER)
+        if not reason.strip():
+            raise BadInput(_("Un motif est demandé."), "reason")
+
+        def act(unit: Unit) -> None:
+            study, patient = _study_row(study_id), current(patient_id)
+            if patient is None:
+                raise NotFound(_("Ce patient n'existe pas."))
+            if study.step_id:
+                _take_off(unit, actor, study, reason)
+            Study.update(
+                patient=patient.id, suspect_step_id=None, match=str(Match.PRIOR), why="", **shown_identity(patient)
+            ).where(Study.id == study.id).execute()
+            settle_of_study(unit, actor, RECONCILE, study.id)
+            unit.audit(actor, "keep_as_prior", f"study:{study.id}", patient.id, reason=reason)
+            unit.event(f"study:{study.id}", study.id)
+            _settle_doubt(unit, study.suspect_step_id)
+
+        self._kit.act(actor, "keep_as_prior", act)
         return study_line(_study_row(study_id))
 
     def dismiss(self, actor: Actor, study_id: int, reason: str) -> StudyLine:

@@ -252,8 +252,11 @@ def images(services: Services, step: int) -> None:
     services.ingest.store(arrival("1.9.0", study="1.9", patient_id="EXT-1", name="BARRY^Salif"))
     services.ingest.store(arrival("1.8.0", sender=STRANGER, study="1.8", patient_id="EXT-2", name="DIALLO^Awa"))
     found_again(services)
+    child = services.scheduling.line(RECEPTION, step).patient_id
     stray, *_others = services.reconciliation.unmatched(TECHNOLOGIST)
     services.reconciliation.attach(TECHNOLOGIST, stray.id, step, "même enfant")
+    services.reconciliation.detach(TECHNOLOGIST, stray.id, "essai")
+    services.reconciliation.keep_as_prior(TECHNOLOGIST, stray.id, child, "fait ailleurs")
     services.reconciliation.detach(TECHNOLOGIST, stray.id, "essai")
     services.reconciliation.dismiss(TECHNOLOGIST, stray.id, "autre enfant")
     services.acquisition.settle(HIS)
