@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from core.config import Config
+from core.index.writer import Writer
 from install.doors import OpenDoor, close_all, open_all
 from install.house import House, open_house
 from install.notify import notify, watchdog_seconds
@@ -41,9 +42,19 @@ def ready_line(doors: list[OpenDoor]) -> str:
 
 def _wait(leaving: threading.Event, house: House) -> None:
     """Until asked to leave; systemd hears a beat only while the writer answers."""
-    beat = watchdog_seconds()
-    while not leaving.wait(beat):
-        house.services.kit.index.writer.submit(lambda unit: None).add_done_callback(lambda done: notify("WATCHDOG=1"))
+    every = watchdog_seconds()
+    while not leaving.wait(every):
+        beat(house.services.kit.index.writer)
+
+
+def beat(writer: Writer) -> None:
+    """A sign of life when the writer answers. One that has died answers too, and only a new start brings it back."""
+
+    def answered(_done: object) -> None:
+        if writer.is_alive:
+            notify("WATCHDOG=1")
+
+    writer.submit(lambda unit: None).add_done_callback(answered)
 
 
 @contextmanager

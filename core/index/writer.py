@@ -11,8 +11,9 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -86,7 +87,10 @@ class Writer:
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._watchers: list[Callable[[list[Change]], None]] = []
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._in_hand: list[_Queued] = []
         self._closed = False
+        self._died = False
+        self._ended = False  # nobody takes from the queue any more
         self._sealed = ""
         self._started = threading.Event()
         self._setup: Callable[[IndexDatabase], None] | None = None
@@ -114,7 +118,7 @@ class Writer:
 
     def do(self, act: Callable[[Unit], T]) -> T:
         """The result of the act, once it is durable. Raises what the act raised; nothing is then written."""
-        if threading.current_thread() is self._thread:
+        if self.is_this_thread:
             raise RuntimeError("an act may not wait for another act")
         return self.submit(act).result()
 
@@ -129,10 +133,21 @@ class Writer:
     def _enqueue(self, act: Callable[[Unit], T]) -> Future[T]:
         future: Future[T] = Future()
         if self._closed:
-            future.set_exception(OutOfResources(_("L'index est fermé.")))
+            future.set_exception(self._no_more())
             return future
         self._queue.put(_Queued(act, future))
+        if self._ended:
+            self._refuse(self._left())
         return future
+
+    @property
+    def is_alive(self) -> bool:
+        """False once the thread has died of a fault: acts are refused, and only a new start writes again."""
+        return not self._died
+
+    @property
+    def is_this_thread(self) -> bool:
+        return threading.current_thread() is self._thread
 
     def close(self) -> None:
         """Finish what is queued, checkpoint, close the file."""
@@ -154,10 +169,39 @@ class Writer:
             return
         finally:
             self._started.set()
-        while (batch := self._next_batch()) is not None:
-            self._commit(batch)
-        self._db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        close_thread(self._db)
+        try:
+            while (batch := self._next_batch()) is not None:
+                self._in_hand = batch
+                self._commit(batch)
+            self._db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except BaseException:
+            log.critical("the writer has died: nothing is written until the next start", exc_info=True)
+            self._died = True
+        finally:
+            with suppress(sqlite3.Error, peewee.PeeweeException):
+                close_thread(self._db)  # an open transaction goes with it
+            self._ended = True
+            self._refuse([*self._in_hand, *self._left()])
+
+    def _left(self) -> Iterator[_Queued]:
+        """What is queued and will not be done. Each is given out once, whichever threads ask."""
+        while True:
+            try:
+                queued = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if queued is not None:
+                yield queued
+
+    def _refuse(self, acts: Iterable[_Queued]) -> None:
+        for queued in acts:
+            if not queued.future.done():
+                queued.future.set_exception(self._no_more())
+
+    def _no_more(self) -> OutOfResources:
+        if self._died:
+            return OutOfResources(_("L'index ne s'écrit plus : le serveur doit redémarrer."))
+        return OutOfResources(_("L'index est fermé."))
 
     def _next_batch(self) -> list[_Queued] | None:
         first = self._queue.get()

@@ -55,6 +55,8 @@ class Kit:
 
     def note_refusal(self, actor: Actor, verb: str, refusal: NotAllowed | IllegalTransition | NotFound) -> None:
         """One row of the audit, however many verbs the refusal goes through. What does not exist is not refused."""
+        if self.index.writer.is_this_thread:
+            return  # inside another act: whoever waits for that one is told, and notes it
         about = refusal.hidden if isinstance(refusal, NotFound) else ""
         if refusal.noted or (isinstance(refusal, NotFound) and not about):
             return
@@ -70,14 +72,19 @@ def issue(name: str) -> int:
     return number
 
 
-def done_before(key: str) -> int | None:
-    """What the act with this idempotency key made, when it was already done."""
+def done_before(verb: str, key: str) -> int | None:
+    """What the act of this verb with this idempotency key made, when it was already done."""
     if not key:
         return None
-    row = Idempotency.get_or_none(Idempotency.key == key)
+    row = Idempotency.get_or_none(Idempotency.key == scoped(verb, key))
     return int(json.loads(row.result)) if row else None
 
 
-def remember(unit: Unit, key: str, result: int) -> None:
+def remember(unit: Unit, verb: str, key: str, result: int) -> None:
     if key:
-        Idempotency.create(key=key, result=json.dumps(result), at=unit.now)
+        Idempotency.create(key=scoped(verb, key), result=json.dumps(result), at=unit.now)
+
+
+def scoped(verb: str, key: str) -> str:
+    """A key counts for one verb: what another verb made under it is another kind of thing."""
+    return f"{verb}:{key}"

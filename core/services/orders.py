@@ -181,7 +181,7 @@ class Orders:
             check_weight(draft.weight_kg)
 
         def act(unit: Unit) -> int:
-            if (known := done_before(draft.idempotency_key)) is not None:
+            if (known := done_before("order", draft.idempotency_key)) is not None:
                 return known
             exam = ExamRow.get_or_none(ExamRow.code == draft.exam_code)
             if exam is None:
@@ -207,7 +207,7 @@ class Orders:
             if draft.scheduled_at is not None and step.vetting != "WAITING":
                 room = draft.room or (exam.rooms[0] if exam.rooms else "")
                 self._give(unit, actor, step, room, draft.scheduled_at, StepEvent.SLOT_GIVEN)
-            remember(unit, draft.idempotency_key, step.id)
+            remember(unit, "order", draft.idempotency_key, step.id)
             return int(step.id)
 
         step_id = self._kit.act(actor, "order", act)

@@ -96,7 +96,7 @@ class Patients:
         _check_registrar(actor)
 
         def act(unit: Unit) -> Patient:
-            if (known := done_before(idempotency_key)) is not None:
+            if (known := done_before("register", idempotency_key)) is not None:
                 return patient_of(Row.get_by_id(known))
             likely = [c for c in self.propose(actor, who) if c.score >= 0.9]
             if likely and not reason.strip():
@@ -105,7 +105,7 @@ class Patients:
                     % (likely[0].patient.name, likely[0].patient.number)
                 )
             row = create_patient(unit, self._kit, actor, who, reason=reason)
-            remember(unit, idempotency_key, row.id)
+            remember(unit, "register", idempotency_key, row.id)
             return patient_of(row)
 
         return self._kit.act(actor, "register", act)

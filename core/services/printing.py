@@ -18,7 +18,7 @@ from core.index.writer import Unit
 from core.model.people import Actor, Role
 from core.model.printing import PaperKind, Printer, PrintJob, PrintState
 from core.services.access import DEPARTMENT, hidden, require
-from core.services.kit import Kit
+from core.services.kit import Kit, scoped
 from core.services.new_file import dropped_unless_named
 
 OVER = (PrintState.DONE, PrintState.FAILED, PrintState.CANCELLED)
@@ -116,19 +116,20 @@ class Printing:
             raise BadInput(_("Document trop gros pour l'impression (50 Mo)."), "document")
         if PrinterRow.get_or_none(PrinterRow.name == printer) is None:
             raise NotFound(_("Aucune imprimante %s.") % printer)
-        known = JobRow.get_or_none(JobRow.idempotency_key == idempotency_key) if idempotency_key else None
+        wish = scoped(str(paper), idempotency_key) if idempotency_key else ""
+        known = JobRow.get_or_none(JobRow.idempotency_key == wish) if wish else None
         if known is not None:
             return job_of(known, self._kit)
         kept = self._kit.archive.keep_paper(document, ".pdf" if mime == "application/pdf" else ".bin")
 
         def act(unit: Unit) -> int:
-            again = JobRow.get_or_none(JobRow.idempotency_key == idempotency_key) if idempotency_key else None
+            again = JobRow.get_or_none(JobRow.idempotency_key == wish) if wish else None
             if again is not None:
                 return int(again.id)
             if replaces is not None and _row(replaces).state not in OVER:
                 self._withdraw(unit, actor, replaces)
             job = JobRow.create(
-                idempotency_key=idempotency_key or kept.key,
+                idempotency_key=wish or kept.key,
                 printer=printer,
                 paper=str(paper),
                 title=title,

@@ -166,3 +166,54 @@ def test_every_replicated_column_is_journalled_and_derived_ones_are_not(index: I
     assert Journal.select().count() == before + 1
     assert '"text":"deux"' in entry.row
     assert (entry.tbl, entry.op, entry.epoch, entry.lane) == ("task", "put", 1, "small")
+
+
+class Death(BaseException):
+    """What no act may catch: the thread ends."""
+
+
+def dies(_unit: Unit) -> None:
+    raise Death
+
+
+def test_when_the_writer_has_died_acts_fail_at_once_with_a_sentence(index: Index) -> None:
+    assert index.writer.is_alive
+    with pytest.raises(OutOfResources, match="redémarr"):
+        index.writer.do(dies)
+    with pytest.raises(OutOfResources, match="redémarr"):
+        index.writer.do(lambda unit: task(unit, "trop tard"))
+    assert not index.writer.is_alive
+    assert Task.select().count() == 0
+
+
+def test_acts_that_waited_behind_the_death_of_the_writer_fail_too(index: Index) -> None:
+    holding, go = threading.Event(), threading.Event()
+
+    def holds(unit: Unit) -> None:
+        holding.set()
+        go.wait(30)
+        raise Death
+
+    first = index.writer.submit(holds)
+    holding.wait(30)
+    waiting = [index.writer.submit(lambda unit, n=n: task(unit, str(n))) for n in range(300)]  # type: ignore[misc]
+    go.set()
+    for future in [first, *waiting]:
+        assert isinstance(future.exception(30), OutOfResources)
+
+
+def test_after_the_death_of_the_writer_the_file_is_free_and_whole(index: Index, tmp_path: Path) -> None:
+    index.writer.do(lambda unit: task(unit, "gardé"))
+    with pytest.raises(OutOfResources):
+        index.writer.do(dies)
+    again = sqlite3.connect(tmp_path / "index.sqlite", timeout=5)
+    again.execute("BEGIN IMMEDIATE")
+    assert again.execute("SELECT text FROM task").fetchall() == [("gardé",)]
+    again.close()
+
+
+def test_an_act_after_closing_is_a_sentence(tmp_path: Path) -> None:
+    opened = open_index(tmp_path, SystemClock())
+    opened.close()
+    with pytest.raises(OutOfResources, match="fermé"):
+        opened.writer.do(lambda unit: task(unit, "trop tard"))

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import OutOfResources
+from core.index.writer import Unit
+from install.box import beat
+from install.notify import notify
 from tests.install.boxes import Box, init
+from tests.people.hospital import hospital
 from tests.skips import NO_SYSTEMD
 
 INSTALL = Path(__file__).parents[2] / "install"
@@ -38,6 +43,30 @@ def test_systemd_hears_ready_then_beats_then_stopping(manager: socket.socket, tm
     while (said := manager.recv(100)) == b"WATCHDOG=1":
         pass
     assert said == b"STOPPING=1"
+
+
+class Death(BaseException):
+    """What no act may catch."""
+
+
+def test_a_box_that_writes_no_more_gives_no_beat(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its acts are refused at once, so that only the silence tells systemd to start it anew."""
+
+    def dies(_unit: Unit) -> None:
+        raise Death
+
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with hospital(tmp_path / "data") as services:
+        writer = services.kit.index.writer
+        beat(writer)
+        assert manager.recv(100) == b"WATCHDOG=1"
+        with pytest.raises(OutOfResources):
+            writer.do(dies)
+        beat(writer)
+        notify("STOPPING=1")
+        assert manager.recv(100) == b"STOPPING=1"
 
 
 def service() -> dict[str, str]:

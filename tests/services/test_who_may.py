@@ -224,3 +224,12 @@ def test_no_service_is_left_out_of_the_audit_of_refusals(tmp_path: Path) -> None
             assert service._kit is services.kit, name
             public = [v for n, v in inspect.getmembers(type(service), inspect.isfunction) if not n.startswith("_")]
             assert all(hasattr(verb, "__wrapped__") for verb in public), name
+
+
+def test_a_refusal_inside_another_act_is_one_row_too(tmp_path: Path) -> None:
+    with hospital(tmp_path) as services:
+        before = Audit.select().count()
+        with pytest.raises(NotAllowed):
+            services.kit.act(RECEPTION, "outer", lambda unit: services.people.users(RECEPTION))
+        (row,) = list(Audit.select().order_by(Audit.seq).offset(before))
+        assert (row.actor, row.action, row.outcome) == ("reception1", "outer", "refused")
