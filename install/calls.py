@@ -17,6 +17,7 @@ from core.model.his import MessageLine
 from core.model.order import Exam, Room
 from core.model.routing import Route, TransferLine
 from core.model.task import TaskLine
+from core.model.why import Contact
 from core.rpc.contract import Call
 
 
@@ -128,6 +129,13 @@ class Probed(msgspec.Struct, frozen=True):
 
     ok: bool
     lines: tuple[str, ...] = ()
+
+
+class DeviceContacts(Call[tuple[Contact, ...]], frozen=True):
+    """What a machine tried and asked lately, the newest first."""
+
+    method: ClassVar[str] = "why.contacts"
+    ae_title: str
 
 
 class ProbeDevice(Call[Probed], frozen=True):

@@ -53,6 +53,7 @@ ADMINISTRATION: Verbs = {
     c.RetryTransfer: lambda s, a, p: s.routing.retry(a, p.transfer_id),
     c.AbandonTransfer: lambda s, a, p: s.routing.abandon(a, p.transfer_id),
     c.RemovePrinter: lambda s, a, p: s.printing.remove_printer(a, p.name),
+    c.DeviceContacts: lambda s, a, p: s.why.contacts(a, p.ae_title),
     c.ProbeDevice: lambda s, a, p: _probed(probe(s, a, p.ae_title)),
     c.Reindex: lambda s, a, _p: reindex(s, a),
     c.RefusedCallers: lambda s, a, _p: refused_callers(s, a),

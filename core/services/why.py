@@ -56,6 +56,12 @@ class Whys:
             for device in self._machines(row, ae_title, rooms)
         )
 
+    def contacts(self, actor: Actor, ae_title: str) -> tuple[Contact, ...]:
+        """The last association attempts and worklist queries of a machine, newest first."""
+        require(actor, Role.ADMINISTRATOR)
+        declared = frozenset(machine.key for machine in self._devices.all())
+        return tuple(self._contacts.of(self._device(ae_title), declared))
+
     def relax(self, actor: Actor, accession: str, ae_title: str, how: Relax) -> str:
         """Do what one key does about it, for this machine alone; audited. What was done, in words."""
         require(actor, Role.ADMINISTRATOR)
@@ -174,7 +180,11 @@ class Whys:
             wanted = replace(WorklistQuery.from_json(query.asked), calling_ae=device.ae_title, device=device)
         failing = [p for p in predicates(self._kit, wanted, rooms) if not p.holds(row)]
         if failing:
-            return [self._cause(predicate, row, rooms) for predicate in failing]
+            causes = [self._cause(predicate, row, rooms) for predicate in failing]
+            if query is not None:
+                said = _("requête du %s : %s") % (self._when(query.at), causes[0].words)
+                causes[0] = replace(causes[0], words=said)
+            return causes
         return [self._given(row, rooms, query)] if query is not None else []
 
     def _given(self, row: Row, rooms: Rooms, query: Contact) -> Cause:

@@ -11,8 +11,9 @@ import click
 from core.config import Site
 from core.i18n import _
 from core.model.device import Device, identity_of
+from core.model.why import Contact, ContactKind
 from core.rpc.contract import Devices, RemoveDevice, SaveDevice
-from install.calls import ProbeDevice
+from install.calls import DeviceContacts, ProbeDevice
 from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import Reach, reach
@@ -148,3 +149,31 @@ def probe(place: Place, ae_title: str) -> int:
     for line in answer.lines:
         click.echo(line)
     return 0 if answer.ok else 1
+
+
+@device.command(help="Ce qu'une machine a tenté et demandé dernièrement.")
+@click.argument("ae_title")
+@click.option("--keys", is_flag=True, help="avec les clés de chaque requête, telles que reçues")
+@with_place
+def contacts(place: Place, ae_title: str, keys: bool) -> None:
+    site = place.config().site
+    with reach(place) as box:
+        found = box.ask(DeviceContacts(ae_title))
+    for contact in found:
+        click.echo(" ".join((moment(contact.at, site), f"{contact.calling}@{contact.address}", _became(contact))))
+        for key in contact.keys if keys else ():
+            click.echo(f"    {key}")
+
+
+def _became(contact: Contact) -> str:
+    if contact.kind is ContactKind.QUERY:
+        cut = _(" (limite atteinte)") if contact.limited else ""
+        return _("requête : %s") % (
+            _("%d réponse(s)") % contact.answers + cut if contact.result == "answered" else contact.result
+        )
+    if contact.result != "opened":
+        return _("association refusée : %s") % contact.result
+    return _("association, liste de travail : %s") % {
+        "accepted": _("proposée"),
+        "not proposed": _("non proposée"),
+    }.get(contact.worklist, _("syntaxes refusées (%s)") % contact.worklist)

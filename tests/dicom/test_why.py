@@ -165,7 +165,8 @@ def test_an_exam_outside_the_window_and_the_key_that_widens_it(
     later = department.order(child, "TDMCER", "SCAN", MORNING + timedelta(days=4)).accession_number
     assert len(ask(department_door, keys())) == 1
     [answer] = department.services.why.ask(TECHNOLOGIST, later, "CT1")
-    assert answer.sentence == ("CT1 : sans date, la machine voit 01/03/2026 - 03/03/2026 : l'examen est le 06/03/2026.")
+    window = "sans date, la machine voit 01/03/2026 - 03/03/2026 : l'examen est le 06/03/2026"
+    assert answer.sentence == f"CT1 : requête du 02/03/2026 08:00 : {window}."
     assert answer.relax == (R.WINDOW,)
     assert relax(department, later, R.WINDOW) == "CT1 voit maintenant 4 jours avant et après."
     assert len(ask(department_door, keys())) == 2
@@ -185,7 +186,9 @@ def test_a_machine_of_another_room_and_the_key_that_adds_it(
 ) -> None:
     assert ask(department_door, keys(), "US1") == []
     [answer] = department.services.why.ask(TECHNOLOGIST, accession, "US1")
-    assert answer.sentence == "US1 : machine de la salle « ECHO », examen en salle « SCAN »."
+    assert (
+        answer.sentence == "US1 : requête du 02/03/2026 08:00 : machine de la salle « ECHO », examen en salle « SCAN »."
+    )
     assert answer.relax == (R.ROOM,)
     relax(department, accession, R.ROOM, "US1")
     assert len(ask(department_door, keys(), "US1")) == 1

@@ -68,3 +68,24 @@ def test_declaring_a_machine_again_keeps_what_was_relaxed(data: Path) -> None:
         row = index.execute("SELECT charset, worklist_window_days, find_limit, when_cut FROM device WHERE key = 'ct1'")
         assert row.fetchone() == ("ascii", 4, 900, "warning")
     index.close()
+
+
+def test_what_a_machine_tried_can_be_read(data: Path) -> None:
+    department = open_department(data, SystemClock())
+    contacts = department.services.contacts
+    for note in (
+        lambda: contacts.association("CT1", "YELEN", "127.0.0.1", "opened", "accepted"),
+        lambda: contacts.association("CT1", "PACS", "127.0.0.1", "CALLED_AE"),
+        lambda: contacts.query("CT1", "YELEN", "127.0.0.1", "answered", keys=("(0010,0010) SANOU*",), answers=7),
+    ):
+        note()
+        department.index.writer.do(lambda _unit: None)
+    department.index.close()
+    told = yelen("device", "contacts", "CT1", "--keys", data=data)
+    assert told.returncode == 0, told.stderr
+    assert [line[12:] if line[0] != " " else line for line in told.stdout.splitlines()] == [
+        "CT1@127.0.0.1 requête : 7 réponse(s)",
+        "    (0010,0010) SANOU*",
+        "CT1@127.0.0.1 association refusée : CALLED_AE",
+        "CT1@127.0.0.1 association, liste de travail : proposée",
+    ]
