@@ -13,7 +13,7 @@ from core.config import Archive, Replica
 from core.imaging.imaging import Imaging
 from core.index.tables import Instance, Original
 from core.model.people import Actor
-from core.replication.inventory import inventory
+from core.replication.inventory import Opening, Thing, inventory
 from core.replication.verify import prove
 from core.services import Ports, Services
 from core.services.compression import LATER_S
@@ -140,3 +140,17 @@ def test_a_copy_made_anew_has_the_new_files_before_an_original_goes(
     catch_up(here, there)
     work(here)
     assert originals_in(tmp_path / "a") == [False, False]
+
+
+def test_an_image_made_smaller_while_both_buildings_are_compared_is_no_difference(
+    here: Services, there: Path, tmp_path: Path
+) -> None:
+    def meanwhile() -> Iterator[Opening | Thing]:
+        for thing in inventory(there):
+            yield thing
+            if isinstance(thing, Thing) and thing.table == "audit":
+                work(here)
+
+    verdict = prove(tmp_path / "a", meanwhile())
+    assert verdict.ok, verdict.lines
+    assert verdict.under_way == 2
