@@ -26,6 +26,7 @@ from core.model.people import Actor, Role
 from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Stored, StoreOutcome
 from core.model.rejection import KEY_OBJECT_SELECTION, REFUSED_AGAIN, RESTORED_AGAIN
 from core.services.access import require
+from core.services.cut_pixels import with_flag
 from core.services.damaged import Content, data_set_of, heal, is_whole, mark, promised_meta, refuse_ours
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
@@ -92,8 +93,7 @@ class Ingest:
         refusal = _refusal(arrival)
         if refusal is not None:
             return self._keep_aside(arrival, refusal, arrival.refusal_detail)
-        header = arrival.header
-        assert header is not None
+        header = with_flag(arrival)
         study = self._study_of(header)
         if study.may_hold(header.sop_instance_uid) and (known := self._known(header.sop_instance_uid)) is not None:
             return self._sent_again(arrival, *known)

@@ -24,6 +24,7 @@ from core.index.writer import Unit
 from core.model.device import ae_key
 from core.model.people import Actor
 from core.model.received import Arrival, Reason, Sender, Stored
+from core.services.cut_pixels import FRAGMENTED, is_cut, tail_of
 from core.services.ingest import Ingest
 from core.services.kit import Kit
 from core.services.originals import waiting_files
@@ -173,6 +174,8 @@ def arrival_of(file: Path, path: str, read_header: ReadHeader) -> tuple[Arrival,
     head, size, sha256 = _read(file)
     meta = read_file_meta(head)
     header = read_header(memoryview(head)[meta.dataset_offset :], meta.transfer_syntax, size - meta.dataset_offset)
+    if header.rows is not None and meta.transfer_syntax in FRAGMENTED:
+        header = replace(header, incomplete=header.incomplete or is_cut(meta.transfer_syntax, tail_of(file)))
     sender = Sender(meta.source_ae, "", False, found_again=True)
     arrival = Arrival(
         sender,
