@@ -19,6 +19,7 @@ from core.archive.part10 import IMPLEMENTATION_CLASS_UID
 STORAGE_CLASS: Final = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 EXPLICIT_LE: Final = "1.2.840.10008.1.2.1"
 _NEXT, _LOWER = 16, 38  # where an item holds (0004,1400) and (0004,1420)
+_LONGEST = 1024  # bytes of a value; the longest that a record needs takes 324 (PN, PS3.5 6.2)
 _LONG = {b"OB", b"SQ", b"UN", b"UT", b"OW", b"UC", b"UR"}
 
 
@@ -82,7 +83,13 @@ def text_keys(values: Iterable[tuple[int, int, bytes, str]]) -> bytes:
     """Elements of text, in the order of their tags; UTF-8, which is said when a letter needs it."""
     written = [(group, element, vr, value) for group, element, vr, value in values]
     charset = b"" if all(value.isascii() for *_tag, value in written) else _element(8, 5, b"CS", b"ISO_IR 192")
-    return charset + b"".join(_element(g, e, vr, _padded(vr, value.encode())) for g, e, vr, value in written)
+    return charset + b"".join(_element(g, e, vr, _padded(vr, _cut(value))) for g, e, vr, value in written)
+
+
+def _cut(value: str) -> bytes:
+    """What a machine sent, without controls, and never longer than a record can hold."""
+    plain = "".join(letter for letter in value if letter.isprintable())
+    return plain.encode()[:_LONGEST].decode("utf-8", "ignore").encode()
 
 
 def number_key(group: int, element: int, value: int) -> bytes:

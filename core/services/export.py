@@ -203,16 +203,23 @@ class Export:
         facts = {"epoch": node.epoch, "audit_rows": state.counts.get("audit", 0)} if head else {}
         work.write(DESCRIPTION, described(state, site.authority, site.hospital, **facts))
         work.write(README, readme(state.asked).encode())
-        lines = [f"{_sha256(path)}  {path.relative_to(work.folder)}" for path in work.files()]
-        seen: set[str] = set()
-        for copy, _after in work.copies(0):
-            if (work.folder / copy.target).is_file() and copy.target not in seen:
-                seen.add(copy.target)
-                lines.append(f"{copy.sha256}  {copy.target}")
+        part, count = work.folder / f"{MANIFEST}.part", 0
+        with open(part, "w", encoding="utf-8", opener=_private) as lines:
+            for name, sha256 in self._fingerprints(work):
+                lines.write(f"{sha256}  {name}\n")
+                count += 1
         os.sync()
-        work.write(MANIFEST, ("\n".join(lines) + "\n").encode())
-        state.phase, state.done = Phase.DONE, len(lines)
+        part.rename(work.folder / MANIFEST)
+        Disk().sync_folder(work.folder)
+        state.phase, state.done = Phase.DONE, count
         return state
+
+    def _fingerprints(self, work: Work) -> Iterator[tuple[str, str]]:
+        for path in work.files():
+            yield str(path.relative_to(work.folder)), _sha256(path)
+        for copy, _after in work.copies(0):
+            if (work.folder / copy.target).is_file():
+                yield copy.target, copy.sha256
 
 
 @contextmanager

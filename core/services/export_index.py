@@ -50,7 +50,7 @@ def write_dicomdir(folder: Path, images: Iterable[Image]) -> list[str]:
         before: list[Any] = [None, None, None]
         for number, image in enumerate(images, 1):
             kind = kind_of(image.sop_class_uid)
-            keys = _image_keys(image, number) if kind == "IMAGE" else _keys_of_file(folder / image.target, kind)
+            keys = _image_keys(image, number) if kind == "IMAGE" else _keys_of_file(folder / image.target, kind, number)
             if keys is None:
                 faults.append(_("%s : hors du DICOMDIR, son en-tête est incomplet") % image.target)
                 continue
@@ -111,7 +111,7 @@ def _image_keys(image: Image, number: int) -> bytes:
     return keys
 
 
-def _keys_of_file(file: Path, kind: str) -> bytes | None:
+def _keys_of_file(file: Path, kind: str, number: int) -> bytes | None:
     """What a record of this kind needs, read from the object itself; None when it does not have it."""
     # Only exports of such objects pay for these.
     import pydicom
@@ -121,6 +121,8 @@ def _keys_of_file(file: Path, kind: str) -> bytes | None:
 
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True)
+        if header.get("InstanceNumber") is None:
+            header.InstanceNumber = number
         record = DIRECTORY_RECORDERS[kind](header)
         if "SpecificCharacterSet" in header:
             record.SpecificCharacterSet = header.SpecificCharacterSet

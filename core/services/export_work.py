@@ -160,7 +160,7 @@ class Work:
         """What the export holds besides the files that it copies."""
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder)
-            if path.is_file() and name.parts[0] not in (WORK, *COPIED) and str(name) != MANIFEST:
+            if path.is_file() and name.parts[0] not in (WORK, *COPIED) and not path.name.startswith(MANIFEST):
                 yield path
 
     def finish(self) -> None:

@@ -26,10 +26,11 @@ from core.services import export as exporting
 from core.services.export_rows import FAMILIES
 from core.services.import_back import Parcel, bring_back
 from printers.pages.press import Press
+from scanners.media import MediaImport
 from tests.people.hospital import ADMIN, RADIOLOGIST, hospital, site_config
 from tests.people.images import read_header
 from tests.replication.every_verb import everything, watched
-from tests.skips import needs_dcmtk
+from tests.skips import corpus, needs_corpus, needs_dcmtk
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +244,9 @@ def test_a_second_export_into_the_same_folder_writes_only_what_is_new(services: 
 def test_a_damaged_file_is_a_line_and_is_not_in_the_export(old: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(old, copy)
-    victim = next((copy / "archive").rglob("*.dcm"))
+    with sqlite3.connect(f"file:{copy / 'index.sqlite'}?mode=ro", uri=True) as index:
+        [(path,)] = index.execute("SELECT path FROM instance WHERE series_id IS NOT NULL LIMIT 1")
+    victim = copy / path
     victim.write_bytes(victim.read_bytes()[:-1] + b"?")
     with open_hospital(copy) as services:
         done = exported(services, tmp_path / "out")
@@ -430,3 +433,19 @@ def test_junk_under_a_true_fingerprint_is_one_sentence_and_changes_nothing(
         bring_back(new, Parcel(tmp_path / "out"), ADMIN, SystemClock(), None)
     if (new / "index.sqlite").exists():
         assert rows(new) in (rows_before, {name: [] for name in rows_before})
+
+
+@needs_corpus
+@needs_dcmtk
+@pytest.mark.corpus
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_every_real_image_is_in_a_directory_that_dcmtk_and_pydicom_read(tmp_path: Path) -> None:
+    folder = corpus()
+    assert folder is not None
+    (tmp_path / "data").mkdir()
+    with hospital(tmp_path / "data", SystemClock(), Ports(read_header=read_header)) as services:
+        archived = MediaImport(services, read_header).run(ADMIN, folder).archived
+        assert exported(services, tmp_path / "out").faults == ()
+    told = subprocess.run(["dcmdump", "DICOMDIR"], cwd=tmp_path / "out", capture_output=True, timeout=120)
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert len(FileSet(pydicom.dcmread(tmp_path / "out" / "DICOMDIR"))) == archived > 100

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from msgspec import structs
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.fileset import FileSet
 from pydicom.uid import ExplicitVRLittleEndian
@@ -82,6 +83,21 @@ def test_one_that_lacks_its_keys_is_a_line_and_the_others_are_there(folder: Fold
     [fault] = write_dicomdir(folder.path, [folder.image(1, SR), folder.image(2, CT)])
     assert "ST000001/SE000001/IM000001" in fault
     assert folder.records() == {"1.2.3.1.2": "IMAGE"}
+
+
+def test_a_document_without_a_number_has_a_running_one(folder: Folder) -> None:
+    when = {"ContentDate": "20261124", "ContentTime": "0830", "DocumentTitle": "", "ConceptNameCodeSequence": code("x")}
+    assert (
+        write_dicomdir(folder.path, [folder.image(7, PDF, MIMETypeOfEncapsulatedDocument="application/pdf", **when)])
+        == []
+    )
+    assert pydicom.dcmread(folder.path / "DICOMDIR").DirectoryRecordSequence[-1].InstanceNumber == 1
+
+
+@pytest.mark.parametrize("name", ["É" * 70_000, "SANOU\r\n\0^Awa", "\\" * 70_000])
+def test_a_name_without_end_or_with_controls_is_cut_and_the_directory_is_whole(folder: Folder, name: str) -> None:
+    write_dicomdir(folder.path, [structs.replace(folder.image(1, CT), sent_name=name), folder.image(2, CT)])
+    assert folder.records() == {"1.2.3.1.1": "IMAGE", "1.2.3.1.2": "IMAGE"}
 
 
 def test_two_patients_have_each_their_record(folder: Folder) -> None:

@@ -121,6 +121,7 @@ def test_errors_are_sentences() -> None:
     assert "plus tard" in notices.sentence_of(OutOfResources("Disque plein."))
     assert notices.core_down(12, "08:41") == "Serveur arrêté depuis 10 s — lecture seule, données du 08:41"
     assert "3 min" in notices.core_down(200, "")
+    assert notices.core_down(12, "", "Trop de terminaux sont ouverts.") == "Trop de terminaux sont ouverts"
 
 
 def test_a_mother_is_split_by_her_capitals() -> None:
