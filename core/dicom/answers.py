@@ -13,6 +13,7 @@ from core.dicom.sequences import Encoding
 
 Row = TypeVar("Row")
 _LONGEST = {"SH": 16, "LO": 64, "CS": 16, "AE": 16, "PN": 64, "LT": 10_240, "ST": 1024}
+_REMEMBERED = 256  # values of a column, while one query is answered
 _NO_BACKSLASH = frozenset({"SH", "LO", "PN"})
 
 
@@ -33,16 +34,19 @@ class Column(Generic[Row]):
         """How this column is written for one query: what does not depend on the row is done once."""
         head, length, pad = dataset.head(self.tag, self.vr, syntax)
         value, encode, fit, pack = self.value, self._encoding(encoder, syntax), self._fit, length.pack
-        empty = head + pack(0)
+        written = {"": head + pack(0)}  # rooms, exams, prescribers: most values of a list are few
 
         def write(row: Row) -> bytes:
             text = value(row)
-            if not text:
-                return empty
-            raw = encode(fit(text))
-            if len(raw) & 1:
-                raw += pad
-            return head + pack(len(raw)) + raw
+            found = written.get(text)
+            if found is None:
+                raw = encode(fit(text))
+                if len(raw) & 1:
+                    raw += pad
+                found = head + pack(len(raw)) + raw
+                if len(written) < _REMEMBERED:
+                    written[text] = found
+            return found
 
         return write
 

@@ -62,6 +62,7 @@ def display_name(family: str, given: str) -> str:
     return " ".join(part for part in (clean(family).upper(), clean(given)) if part)
 
 
+@lru_cache(maxsize=LATELY)
 def person_name(family: str, given: str) -> str:
     """DICOM PN (PS3.5 6.2): `OUÉDRAOGO^Aïssata`, at most 64 characters a component group, no separators inside."""
     parts = [re.sub(r"[\\^=]", " ", clean(p)) for p in (family.upper(), given)]
