@@ -27,6 +27,7 @@ def statement(limits: Limits | None = None) -> str:
         *_section(_("Réponses à C-FIND"), (_("état"), _("quand")), _find_statuses()),
         *_section(_("Négociation étendue de la recherche"), (_("octet"), _("réponse")), _extended()),
         *_section(_("Réponses à C-STORE"), (_("état"), _("quand")), _statuses()),
+        *_section(_("Réponses finales à C-GET et C-MOVE"), (_("état"), _("quand")), _retrieve_statuses()),
         *_section(_("Refus d'association"), (_("résultat, source, raison"), _("cause")), _refusals()),
         *_section(_("Limites"), (_("limite"), _("valeur")), _limits(limits or Limits())),
     ]
@@ -110,6 +111,18 @@ def _statuses() -> Iterator[tuple[str, str]]:
     for reason in Reason:
         if reason in storage.SET_ASIDE:
             yield f"0x{storage.quarantine_status(reason):04X}", _("mis de côté : %s") % _(REASON_SENTENCES[reason])
+
+
+def _retrieve_statuses() -> list[tuple[str, str]]:
+    """Objects go as they are stored where that is accepted, else uncompressed; to the requestor only if it is SCP."""
+    return [
+        (f"0x{status.SUCCESS:04X}", _("tout est parti, ou rien ne correspond")),
+        (f"0x{status.SUBOPERATIONS_FAILED:04X}", _("une partie n'est pas partie ; la liste (0008,0058) dit laquelle")),
+        (f"0x{status.SUBOPERATIONS_REFUSED:04X}", _("rien n'est parti ; la liste (0008,0058) dit quoi")),
+        (f"0x{status.DESTINATION_UNKNOWN:04X}", _("destination non déclarée, sans adresse, ou qui ne reçoit pas")),
+        (f"0x{status.DATA_SET_MISMATCH:04X}", _("niveau ou clé unique absents")),
+        (f"0x{status.CANCELLED:04X}", _("arrêté par C-CANCEL")),
+    ]
 
 
 def _refusals() -> list[tuple[str, str]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.index.tables import Inbox, Outbox, PrintJob, StateCount, Table
+from core.index.tables import Inbox, Outbox, PrintJob, StateCount, Table, TransferRow
 
-COUNTED: tuple[type[Table], ...] = (Inbox, Outbox, PrintJob)
+COUNTED: tuple[type[Table], ...] = (Inbox, Outbox, PrintJob, TransferRow)
 
 
 def by_state(table: type[Table]) -> dict[str, int]:

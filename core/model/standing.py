@@ -48,6 +48,7 @@ def label(key: str) -> str:
         "outbox": _("Envois"),
         "queued": _("En attente"),
         "failed": _("En échec"),
+        "transfers": _("Études à envoyer"),
         "print": _("Impressions"),
         "replica": _("Second bâtiment"),
         "role": _("Rôle"),

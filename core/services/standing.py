@@ -17,6 +17,7 @@ from core.index.tables import (
     Quarantine,
     Study,
     Task,
+    TransferRow,
 )
 from core.services.compression import gained
 from core.services.kit import Kit
@@ -36,6 +37,7 @@ class Standing:
     def status(self) -> dict[str, Any]:
         """Everything `yelen status --json` promises."""
         applied, letters, papers = by_state(Inbox), by_state(Outbox), by_state(PrintJob)
+        transfers = by_state(TransferRow)
         # Counted by study: millions of instances are not walked every few seconds.
         studies, series, instances = Study.select(
             fn.COUNT(Study.id), fn.SUM(Study.series), fn.SUM(Study.instances)
@@ -62,6 +64,10 @@ class Standing:
             "outbox": {
                 "queued": letters.get("QUEUED", 0) + letters.get("SENT", 0),
                 "failed": letters.get("DEAD", 0),
+            },
+            "transfers": {
+                "queued": sum(transfers.get(s, 0) for s in ("WAITING", "QUEUED", "SENDING")),
+                "failed": transfers.get("DEAD", 0),
             },
             "print": {
                 "queued": sum(papers.get(s, 0) for s in ("queued", "sending", "sent", "printing", "unknown")),

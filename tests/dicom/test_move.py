@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.clock import SystemClock
+from core.clock import SetClock, SystemClock
 from core.dicom import dimse, upper_layer
 from core.dicom.conformance import EXPLICIT_LE, IMPLICIT_LE, PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE
 from core.dicom.send import DicomSender
@@ -167,6 +167,22 @@ def test_a_cancel_stops_even_while_the_destination_is_busy(slow: SlowSink, depar
         command = peer.message()[0]
         assert command.status == 0xFE00
     assert len(slow.taken) == 1
+
+
+def test_a_requestor_hears_how_far_it_is_while_a_destination_is_slow(
+    slow: SlowSink, department_door: DicomServer, clock: SetClock
+) -> None:
+    with Modality(department_door.address) as peer:
+        moving(peer)
+        assert slow.arrived.wait(PATIENCE)
+        clock.advance(10.5)
+        command = peer.message()[0]
+        assert command.status == 0xFF00
+        slow.go_on.set()
+        while command.status == 0xFF00:
+            command = peer.message()[0]
+        assert command.status == 0
+    assert len(slow.taken) == 5
 
 
 def test_a_requestor_that_vanishes_stops_the_sending(slow: SlowSink, department_door: DicomServer) -> None:

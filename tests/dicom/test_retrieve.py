@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,40 @@ def test_a_requestor_that_vanishes_frees_its_thread(department: Department, depa
     assert department_door.associations == 0
     [row] = transfers()
     assert (row["sent"], row["outcome"]) == (0, "failed")
+
+
+def test_a_requestor_that_never_answers_is_left_by_the_clock(
+    department: Department, department_door: DicomServer, clock: SetClock
+) -> None:
+    keep(department, "1.2.9.1")
+    with Modality(department_door.address) as peer:
+        fetching(peer)
+        peer.message()
+        while not select.select([peer.socket], [], [], 0.05)[0]:
+            clock.advance(10)
+        assert peer.pdu()[0] == upper_layer.ABORT
+    [row] = transfers_of(department_door)
+    assert (row["sent"], row["why"]) == (0, "TimeLimit")
+
+
+def test_a_requestor_that_takes_nothing_is_left_by_the_clock(
+    department: Department, department_door: DicomServer, clock: SetClock
+) -> None:
+    keep(department, "1.2.9.1", pixels=bytes(40 << 20))  # more than two sockets hold
+    with Modality(department_door.address) as peer:
+        fetching(peer)
+        peer.socket.recv(1)  # it has begun
+        while department_door.associations:
+            clock.advance(10)
+    [row] = transfers()
+    assert (row["sent"], row["outcome"], row["why"]) == (0, "failed", "TimeLimit")
+
+
+def transfers_of(door: DicomServer) -> list[dict[str, Any]]:
+    """What was audited, once the association's thread has ended."""
+    door.stop(5.0)
+    assert door.associations == 0
+    return transfers()
 
 
 def test_an_answer_to_something_else_ends_the_association(department: Department, department_door: DicomServer) -> None:

@@ -152,6 +152,7 @@ def test_a_machine_that_is_off_for_a_week_is_given_up_and_an_administrator_decid
     assert rows() == [("ARCHIVE1", "DEAD", 0)]
     [line] = department.services.routing.transfers(ADMIN)
     assert (line.study_instance_uid, line.state) == ("1.2.3", "DEAD")
+    assert department.services.status()["transfers"] == {"queued": 0, "failed": 1}
     department.services.routing.retry(ADMIN, line.id)
     assert rows() == [("ARCHIVE1", "QUEUED", 0)]
     department.services.routing.abandon(ADMIN, line.id)
