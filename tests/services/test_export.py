@@ -245,12 +245,13 @@ def test_a_damaged_file_is_a_line_and_is_not_in_the_export(old: Path, tmp_path: 
     copy = tmp_path / "copy"
     shutil.copytree(old, copy)
     with sqlite3.connect(f"file:{copy / 'index.sqlite'}?mode=ro", uri=True) as index:
-        [(path,)] = index.execute("SELECT path FROM instance WHERE series_id IS NOT NULL LIMIT 1")
+        [(path,)] = index.execute("SELECT path FROM instance WHERE series_id IS NOT NULL ORDER BY id LIMIT 1")
     victim = copy / path
     victim.write_bytes(victim.read_bytes()[:-1] + b"?")
     with open_hospital(copy) as services:
         done = exported(services, tmp_path / "out")
-    [fault] = done.faults
+    assert len(done.faults) == 1, done.faults
+    (fault,) = done.faults
     assert "abîmé" in fault
     assert str(victim.relative_to(copy)) in fault
     new = new_box(tmp_path / "new")
