@@ -82,7 +82,7 @@ READING = {
     "rejections": {"lines", "repeat_rate"},
     "tasks": {"waiting"},
     "scheduling": {"day_page", "history", "line", "worklist"},
-    "why": {"ask"},
+    "why": {"ask", "contacts"},
 }
 """Verbs that change nothing."""
 
