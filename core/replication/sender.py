@@ -174,11 +174,11 @@ class Replicator:
         if sentence != self._errors[lane.name]:
             log.warning("replica %s: %s", lane.name, sentence)
         self._errors[lane.name] = sentence
+        lane.forget_sent()
+        self._line(False)
         if self._stuck[lane.name] != (stuck := sentence if isinstance(fault, Conflict | Fenced) else ""):
             self._stuck[lane.name] = stuck
             self._services.kit.index.writer.submit(lambda unit: unit.event("alarm", "replica"))
-        lane.forget_sent()
-        self._line(False)
         if isinstance(fault, Fenced):
             self._services.kit.index.writer.seal(sentence)
 
