@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "printer": ("install.commands.printers:printer", "imprimantes : add, list, remove"),
     "why": ("install.commands.why:why", "dire pourquoi un examen n'est pas sur la machine"),
+    "conformance": ("install.commands.conformance:conformance", "déclaration de conformité DICOM"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
     "settle": ("install.commands.settle:settle", "régler une ligne d'une liste : task, quarantine"),
     "import": (

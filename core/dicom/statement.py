@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from core.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
-from core.dicom import conformance, query, status, storage, worklist
+from core.dicom import conformance, query, secure, status, storage, worklist
 from core.dicom.find_attributes import columns
 from core.dicom.limits import MIB, Limits
 from core.dicom.negotiation import Refusal
@@ -21,14 +21,18 @@ def statement(limits: Limits | None = None) -> str:
         _("# Déclaration de conformité DICOM"),
         _("Classe d'implémentation %s, version %s.") % (IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION),
         *_section(_("Services rendus (SCP)"), (_("service"), _("classe SOP")), _services()),
-        *_section(_("Syntaxes de transfert acceptées, dans cet ordre"), (_("syntaxe"), _("pour")), _syntaxes()),
-        *_section(_("Liste de travail : attributs"), (_("attribut"), "VR", _("niveau")), _worklist()),
-        *_section(_("Recherche dans l'archive : attributs"), (_("attribut"), "VR", _("niveau")), _queries()),
+        *_section(_("Services demandés (SCU)"), (_("service"), _("classe SOP")), _requests()),
+        *_section(
+            _("Syntaxes de transfert acceptées, dans cet ordre"), (_("syntaxe"), _("nom"), _("pour")), _syntaxes()
+        ),
+        *_section(_("Liste de travail : attributs"), (_("attribut"), _("nom"), "VR", _("niveau")), _worklist()),
+        *_section(_("Recherche dans l'archive : attributs"), (_("attribut"), _("nom"), "VR", _("niveau")), _queries()),
         *_section(_("Réponses à C-FIND"), (_("état"), _("quand")), _find_statuses()),
         *_section(_("Négociation étendue de la recherche"), (_("octet"), _("réponse")), _extended()),
         *_section(_("Réponses à C-STORE"), (_("état"), _("quand")), _statuses()),
         *_section(_("Réponses finales à C-GET et C-MOVE"), (_("état"), _("quand")), _retrieve_statuses()),
         *_section(_("Refus d'association"), (_("résultat, source, raison"), _("cause")), _refusals()),
+        *_section(_("Sécurité (PS3.15)"), (_("point"), _("valeur")), _security()),
         *_section(_("Limites"), (_("limite"), _("valeur")), _limits(limits or Limits())),
     ]
     return "\n".join(parts) + "\n"
@@ -59,28 +63,64 @@ def _services() -> list[tuple[str, str]]:
     ]
 
 
-def _syntaxes() -> list[tuple[str, str]]:
+def _requests() -> list[tuple[str, str]]:
+    return [
+        (_("Vérification (C-ECHO)"), conformance.VERIFICATION),
+        (
+            _("Envoi d'images (C-STORE) : à la demande d'une machine, ou par une règle"),
+            f"{conformance.STORAGE_PREFIX}*",
+        ),
+        (_("Résultat d'un engagement (N-EVENT-REPORT), rôle SCP négocié"), conformance.STORAGE_COMMITMENT),
+        (_("Recherche dans une autre archive (C-FIND), racine étude"), conformance.STUDY_ROOT_FIND),
+        (_("Études d'une autre archive, vers nous (C-MOVE), racine étude"), conformance.STUDY_ROOT_MOVE),
+    ]
+
+
+def _security() -> list[tuple[str, str]]:
+    return [
+        (_("sans TLS"), _("titre AE et adresse de la machine, tous deux déclarés")),
+        (_("TLS, sur un port à part"), _("TLS 1.2 au moins, 1.3 de préférence ; profil BCP 195 (B.9 à B.12)")),
+        (_("chiffrements TLS 1.2"), secure.CIPHERS.replace(":", ", ")),
+        (_("certificat de la machine"), _("facultatif ; s'il est déclaré, elle seule parle sous son titre")),
+    ]
+
+
+def _syntaxes() -> list[tuple[str, str, str]]:
     messages, images = conformance.MESSAGE_SYNTAXES, conformance.STORAGE_SYNTAXES
-    return [(uid, _("tous les services") if uid in messages else _("archivage")) for uid in images]
+    words = {True: _("tous les services"), False: _("archivage")}
+    return [(uid, _named(uid), words[uid in messages]) for uid in images]
+
+
+def _named(uid: str) -> str:
+    from pydicom.uid import UID
+
+    name = UID(uid).name
+    return "" if name == uid else str(name)
 
 
 def _tag(tag: int) -> str:
     return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
-def _worklist() -> Iterator[tuple[str, str, str]]:
+def _attribute(tag: int) -> tuple[str, str]:
+    from pydicom.datadict import dictionary_description
+
+    return _tag(tag), dictionary_description(tag)
+
+
+def _worklist() -> Iterator[tuple[str, ...]]:
     for column in worklist.STEP_COLUMNS:
-        yield _tag(column.tag), getattr(column, "vr", "SQ"), _tag(worklist.STEP_SEQUENCE)
+        yield *_attribute(column.tag), getattr(column, "vr", "SQ"), _tag(worklist.STEP_SEQUENCE)
     for column in worklist.COLUMNS:
-        yield _tag(column.tag), getattr(column, "vr", "SQ"), ""
+        yield *_attribute(column.tag), getattr(column, "vr", "SQ"), ""
 
 
-def _queries() -> Iterator[tuple[str, str, str]]:
+def _queries() -> Iterator[tuple[str, ...]]:
     for level in Level:
         wider = {column.tag for column in columns(Level(level - 1))} if level else set()
         for column in columns(level):
             if column.tag not in wider:
-                yield _tag(column.tag), getattr(column, "vr", "SQ"), level.name
+                yield *_attribute(column.tag), getattr(column, "vr", "SQ"), level.name
 
 
 def _find_statuses() -> list[tuple[str, str]]:
