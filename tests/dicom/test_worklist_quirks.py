@@ -339,6 +339,12 @@ def test_a_started_exam_is_shown_for_four_hours_so_that_a_crashed_console_can_as
     assert ask(department_door, keys()) == []
 
 
+@pytest.mark.parametrize("dates", ["00010101-99991231", "99991231", "00010101", "-00010101", "99991231-"])
+def test_the_ends_of_time_are_dates_like_others(department_door: DicomServer, dates: str) -> None:
+    found, status = ask_all(department_door, keys(ScheduledProcedureStepStartDate=dates))
+    assert (len(found), status) == (dates == "00010101-99991231", 0)
+
+
 @pytest.mark.parametrize(
     "value",
     ["%' OR 1=1--", "[", "*" * 64, "*A" * 64, "\\\\\\", "^^^^", "=", "=" * 64, "'; DROP TABLE step; --"],
