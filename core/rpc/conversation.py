@@ -59,6 +59,12 @@ class Conversation:
         ]
         self._own = {call.method: (call, act) for call, act in own}
 
+    @property
+    def login(self) -> str:
+        """Whose session this is; "" when nobody logged in."""
+        actor = self._actor
+        return actor.name if actor is not None and self._token else ""
+
     def wants(self, topic: str) -> bool:
         return topic in self.topics and self._actor is not None
 

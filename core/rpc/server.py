@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_CLIENTS = 64
 HELLO_SECONDS = 30.0  # a connection that never says hello is closed; afterwards silence is allowed
+SESSIONS = "sessions"  # topic: the sessions of an account ended
 FAREWELL_SECONDS = 2.0  # to read its last answer, for a client that only closed its sending side
 
 
@@ -108,6 +109,8 @@ class RpcServer:
         for event in events:
             line = b""
             for client in clients:
+                if event.topic == SESSIONS and client.conversation.login == str(event.key):
+                    client.hang_up()  # it comes back, and is told that its session is no more
                 if client.conversation.wants(event.topic):
                     line = line or wire.notification(c.EVENT, c.Change(event.id, event.topic, str(event.key)))
                     client.outgoing.push(line)

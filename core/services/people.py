@@ -144,6 +144,7 @@ class People:
                 raise NotFound(_("Aucun compte %s.") % login)
             SessionRow.delete().where(SessionRow.login == login).execute()
             unit.audit(actor, "set_secret", f"account:{login}", changed=sorted(columns))
+            unit.event("sessions", login)
 
         self._kit.act(actor, "set_secret", act)
 
@@ -156,6 +157,7 @@ class People:
                 raise NotFound(_("Aucun compte %s.") % login)
             SessionRow.delete().where(SessionRow.login == login).execute()
             unit.audit(actor, "remove_user", f"account:{login}")
+            unit.event("sessions", login)
 
         self._kit.act(actor, "remove_user", act)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,29 +137,62 @@ def thirteen_hours_old(services: Services) -> None:
     services.clock.advance(13 * 3600)  # type: ignore[attr-defined]
 
 
+def said(conversation: Conversation, method: str, **params: object) -> dict[str, Any]:
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    answer = conversation.handle(line)
+    assert answer is not None
+    return json.loads(answer)  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("end", [closed, given_another_password, thirteen_hours_old])
-def test_a_session_that_ended_elsewhere_is_nothing_on_an_open_line(desk: Desk, end: Callable[[Services], None]) -> None:
+def test_a_session_that_ended_elsewhere_is_asked_for_at_every_line(desk: Desk, end: Callable[[Services], None]) -> None:
+    terminal = Conversation(desk.services, VERBS, uid=4242)
+    said(terminal, "hello")
+    said(terminal, "login", name="reception1", password=PASSWORD)
+    assert "result" in said(terminal, "patients.search", text="OUEDRAOGO")
+    end(desk.services)
+    assert "expirée" in said(terminal, "patients.search", text="OUEDRAOGO")["error"]["message"]
+    assert terminal.ended
+    assert "Personne" in said(terminal, "patients.search", text="OUEDRAOGO")["error"]["message"]
+
+
+def test_a_terminal_whose_session_grew_too_old_is_told_at_its_next_line(desk: Desk) -> None:
     links: queue.Queue[Link] = queue.Queue()
     terminal = desk.terminal(on_link=links.put)
     terminal.login("reception1", PASSWORD)
-    terminal.ask(c.SearchPatients("OUEDRAOGO"))
-    end(desk.services)
+    thirteen_hours_old(desk.services)
     with pytest.raises(NotAllowed, match="expirée"):
         terminal.ask(c.SearchPatients("OUEDRAOGO"))
-    while not (link := links.get(timeout=PATIENCE)).session_lost:
-        pass
-    assert link.person is None
+    assert lost(links).person is None
+
+
+@pytest.mark.parametrize("end", [closed, given_another_password])
+def test_a_terminal_learns_at_once_that_its_account_was_closed(desk: Desk, end: Callable[[Services], None]) -> None:
+    links: queue.Queue[Link] = queue.Queue()
+    terminal, other = desk.terminal(on_link=links.put), desk.terminal()
+    terminal.login("reception1", PASSWORD)
+    other.ask(c.LoginAsOwner())
+    end(desk.services)
+    assert lost(links).person is None
     with pytest.raises(NotAllowed, match="Personne"):
         terminal.ask(c.SearchPatients("OUEDRAOGO"))
+    assert [u.login for u in other.ask(c.Users())] == ["reception1"]
+
+
+def lost(links: queue.Queue[Link]) -> Link:
+    """The link once the session is known to be no more."""
+    while not (link := links.get(timeout=PATIENCE)).session_lost:
+        pass
+    return link
 
 
 def test_a_locked_terminal_of_a_closed_account_is_not_unlocked(desk: Desk) -> None:
-    terminal = desk.terminal()
-    terminal.login("reception1", PASSWORD)
-    terminal.lock().result(PATIENCE)
+    terminal = Conversation(desk.services, VERBS, uid=4242)
+    said(terminal, "hello")
+    said(terminal, "login", name="reception1", password=PASSWORD)
+    said(terminal, "lock")
     closed(desk.services)
-    with pytest.raises(NotAllowed, match="expirée"):
-        terminal.ask(c.Unlock(PIN))
+    assert "expirée" in said(terminal, "unlock", secret=PIN)["error"]["message"]
 
 
 def test_a_terminal_that_rested_all_morning_unlocks_with_its_code(desk: Desk) -> None:
