@@ -6,6 +6,7 @@ is ordered. Who calls the other archive is the DICOM floor; what is still missin
 
 from __future__ import annotations
 
+import logging
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
@@ -27,8 +28,10 @@ from core.services.kit import Kit
 from core.services.ports import PeerArchive, Ports
 from core.services.tasks import ask
 
+log = logging.getLogger(__name__)
+
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
-SEEN_STEPS = "fetch step"  # counter: orders up to this step have been looked at
+SEEN_STEPS = "fetch step"  # counter of an archive: orders up to this step have been looked at
 STEPS_A_TURN = 50
 TO_COME = (StepStatus.REQUESTED, StepStatus.SCHEDULED, StepStatus.ARRIVED)
 FETCHER = Actor.system("fetch")
@@ -41,6 +44,7 @@ class Fetching:
         self._kit = kit
         self._ports = ports
         self._devices = devices
+        self._silent: dict[str, str] = {}  # archives that did not answer, and the last fault of each
 
     # What to bring in
 
@@ -76,20 +80,29 @@ class Fetching:
     def prefetch(self) -> int:
         """Timer: the priors of the children for whom exams were ordered since the last look; how many were queued.
 
-        An archive that does not answer is asked again at the next turn: no order is passed over.
+        Each archive has its own last look: one that does not answer passes over no order and holds up no other.
         """
-        archives = [d for d in self._devices.all() if d.active and d.prefetch and d.role == "archive"]
-        if not archives or self._ports.archives is None:
+        if self._ports.archives is None:
             return 0
-        row = Counter.get_or_none(Counter.name == SEEN_STEPS)
+        asked = [d for d in self._devices.all() if d.active and d.prefetch and d.role == "archive"]
+        return sum(self._prefetch_from(device) for device in asked)
+
+    def _prefetch_from(self, device: Device) -> int:
+        look = f"{SEEN_STEPS} {device.key}"
+        row = Counter.get_or_none(Counter.name == look)
         ordered = Step.select(Step.id, Step.patient, Step.status).where(Step.id > (row.value if row else 0))
         steps = list(ordered.order_by(Step.id).limit(STEPS_A_TURN))
-        queued = 0
-        for patient_id in dict.fromkeys(step.patient_id for step in steps if step.status in TO_COME):
-            queued += sum(self._queue_priors(device, patient_id) for device in archives)
+        patients = dict.fromkeys(step.patient_id for step in steps if step.status in TO_COME)
+        try:
+            queued = sum(self._queue_priors(device, patient_id) for patient_id in patients)
+        except YelenError as fault:
+            if self._silent.get(device.key) != str(fault):
+                log.warning("prefetch: %s", fault)
+            self._silent[device.key] = str(fault)
+            return 0
+        self._silent.pop(device.key, None)
         if steps:
-            newest = steps[-1].id
-            counter = Counter.insert(name=SEEN_STEPS, value=newest)
+            counter = Counter.insert(name=look, value=steps[-1].id)
             self._kit.index.writer.do(lambda unit: counter.on_conflict_replace().execute())
         return queued
 

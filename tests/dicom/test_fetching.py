@@ -20,12 +20,13 @@ from core.dicom.peer_archive import PeerArchives
 from core.dicom.send import DicomSender
 from core.dicom.server import DicomServer
 from core.errors import BadInput, BadMessage, NotAllowed
+from core.index.tables import Counter, Instance, PatientIdentifier, Step, Study, Task
 from core.index.tables import Fetch as FetchRow
-from core.index.tables import Instance, PatientIdentifier, Step, Study, Task
 from core.model.fetching import Fetch, FetchState
 from core.model.study import Match
 from tests.dicom.dataset import CT, ct
 from tests.dicom.department import RECEPTION, Department
+from tests.dicom.test_send import free_port
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.skips import needs_orthanc
 
@@ -168,6 +169,20 @@ def test_the_priors_of_a_child_come_when_an_exam_is_ordered(
     assert department.services.fetching.prefetch() == 0, "each order is looked at once"
     drain(department)
     assert [(study.study_instance_uid, study.patient_id) for study in Study.select()] == [("1.2.10", child)]
+
+
+@needs_orthanc
+def test_an_archive_that_is_off_holds_up_no_other_and_passes_over_no_order(
+    old_pacs: Orthanc, department: Department, clock: SetClock
+) -> None:
+    child = department.child("OUEDRAOGO", "Awa", "2019-05-04")
+    number = PatientIdentifier.get(PatientIdentifier.patient == child).value
+    holds(old_pacs, "1.2.10", "1.2.10.1.1", patient_id=number, name="OUEDRAOGO^Awa", birth="20190504")
+    department.machine("AAAOFF", role="archive", host="127.0.0.1", port=free_port(), prefetch=True)
+    department.order(child, "TDMCER", "SCAN", clock.now() + timedelta(hours=1))
+    assert department.services.fetching.prefetch() == 1
+    looks = {row.name: row.value for row in Counter.select() if row.name.startswith("fetch step")}
+    assert list(looks) == ["fetch step oldpacs"], "the one that is off is asked again"
 
 
 def test_a_machine_that_is_no_archive_and_a_period_that_ends_before_it_begins_are_refused(
