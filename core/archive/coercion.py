@@ -8,14 +8,14 @@ change. Source: PS3.3 C.12.1.1.9.2 (Original Attributes Sequence), PS3.5 section
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from core.archive.elements import IMPLICIT, ITEM, BadElements, Bytes, Element, Spelling, elements
-from core.archive.recharset import UTF_8, in_utf_8
-from core.model.charset import Charset, charset_of
+from core.archive.recharset import UTF_8, rewritten
+from core.model.charset import Charset, Encoder, charset_of
 from core.model.names import clean, to_ascii
 from core.model.outgoing import CurrentIdentity
 
@@ -122,18 +122,40 @@ class Provenance:
     source: str
 
 
-def coerced(data: Bytes, at: int, end: int, syntax: str, new: Changes, note: Provenance) -> tuple[bytes, int]:
+Encode = Callable[[str], bytes]
+
+
+def coerced(
+    data: Bytes, at: int, end: int, syntax: str, new: Changes | None, note: Provenance, encoder: Encoder | None = None
+) -> tuple[bytes, int]:
     """The beginning of the data set as it must leave, and where the untouched rest begins in `data`.
 
+    encoder: the character set that the receiver asks for; None keeps the file's own, or UTF-8 when that is too small.
     Raises `BadElements` for a header that cannot be followed.
     """
-    texts = [*new.values.values(), *(text for pair in new.others or () for text in pair)]
     charset = _charset(data, at, end, syntax)
-    if all(_fits(text, charset) for text in texts):
-        return _spliced(data, at, end, syntax, new, note, charset)
-    header, rest = in_utf_8(data, at, end, Spelling.of(syntax), charset)
-    head, stop = _spliced(header, 0, len(header), syntax, new, note, UTF_8)
+    if new is not None and encoder is None and all(_fits(text, charset) for text in _written(new)):
+        return _spliced(data, at, end, syntax, new, note, _own(charset))
+    wanted = encoder or UTF_8
+    header, rest = rewritten(data, at, end, Spelling.of(syntax), charset, wanted)
+    if new is None:
+        return header, rest
+    head, stop = _spliced(header, 0, len(header), syntax, new, note, wanted.encode)
     return head + header[stop:], rest
+
+
+def another_charset(sent: Sent, encoder: Encoder) -> bool:
+    """Whether the file declares another character set than the one its receiver asks for. ASCII fits everywhere."""
+    declared = (sent[WATCHED.index(CHARSET)] or b"").strip(b" \0")
+    return bool(declared) and declared != encoder.declared.encode()
+
+
+def _written(new: Changes) -> list[str]:
+    return [*new.values.values(), *(text for pair in new.others or () for text in pair)]
+
+
+def _own(charset: Charset) -> Encode:
+    return lambda text: text.encode("ascii" if text.isascii() else charset.first)
 
 
 def _charset(data: Bytes, at: int, end: int, syntax: str) -> Charset:
@@ -159,10 +181,10 @@ def _fits(text: str, charset: Charset) -> bool:
 
 
 def _spliced(
-    data: Bytes, at: int, end: int, syntax: str, new: Changes, note: Provenance, charset: Charset
+    data: Bytes, at: int, end: int, syntax: str, new: Changes, note: Provenance, encode: Encode
 ) -> tuple[bytes, int]:
     spelling = Spelling.of(syntax)
-    replaced = _replacements(new, spelling, charset)
+    replaced = _replacements(new, spelling, encode)
     head, rest = _head(data, at, end, spelling)
     if new.order and any(element.tag == REQUEST_ATTRIBUTES for element in head):
         replaced[REQUEST_ATTRIBUTES] = _request(new.values[ACCESSION], *new.order, spelling)
@@ -196,19 +218,16 @@ def _head(data: Bytes, at: int, end: int, spelling: Spelling) -> tuple[list[Elem
     return found[:wanted], rest
 
 
-def _replacements(new: Changes, spelling: Spelling, charset: Charset) -> dict[int, bytes]:
+def _replacements(new: Changes, spelling: Spelling, encode: Encode) -> dict[int, bytes]:
     """What each rewritten element becomes; b"" for one that goes."""
 
-    def text(value: str) -> bytes:
-        return value.encode("ascii" if value.isascii() else charset.first)
-
-    encoded = {tag: spelling.element(tag, _VR[tag], text(value)) for tag, value in new.values.items()}
+    encoded = {tag: spelling.element(tag, _VR[tag], encode(value)) for tag, value in new.values.items()}
     if new.values.get(ISSUER) == "":
         encoded[ISSUER] = b""
     if new.others is not None:
         items = [
-            spelling.element(PATIENT_ID, b"LO", text(number))
-            + spelling.element(ISSUER, b"LO", text(issuer))
+            spelling.element(PATIENT_ID, b"LO", encode(number))
+            + spelling.element(ISSUER, b"LO", encode(issuer))
             + spelling.element(TYPE_OF_ID, b"CS", b"TEXT")
             for number, issuer in new.others
         ]

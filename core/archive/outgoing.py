@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from core.archive.coercion import Changes, Provenance, Sent, changes, coerced, sent_values
+from core.archive.coercion import Changes, Provenance, Sent, another_charset, changes, coerced, sent_values
 from core.archive.elements import BadElements
 from core.archive.part10 import META_CAP, FileMeta, read_file_meta
 from core.errors import BadMessage, NotFound
 from core.i18n import _
+from core.model.charset import Encoder
 from core.model.outgoing import CurrentIdentity
 
 HEAD: Final = 4096  # group 0002 and the patient of nearly every file
@@ -50,8 +51,10 @@ class Body:
 class Wardrobe:
     """Opens files in the identity with which they must leave. One per transfer: it remembers what it has compared."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], encoder: Encoder | None = None) -> None:
+        """encoder: of the one machine to which everything goes, when it can read one character set alone."""
         self._now = now
+        self._encoder = encoder
         self._compared: dict[tuple[Sent, CurrentIdentity], Changes | None] = {}
 
     def open(self, path: str, identity: CurrentIdentity | None) -> Body:
@@ -64,8 +67,7 @@ class Wardrobe:
                 descriptor, meta.dataset_offset, os.fstat(descriptor).st_size - meta.dataset_offset,
                 meta.transfer_syntax,
             )  # fmt: skip
-            if identity is not None:
-                self.dress(body, head, meta.source_ae, identity)
+            self.dress(body, head, meta.source_ae, identity)
             return body
         except BaseException:
             os.close(descriptor)
@@ -75,31 +77,35 @@ class Wardrobe:
         """A data set that was converted from a file, in this identity. descriptor: now the body's, or closed."""
         body = Body(descriptor, 0, os.fstat(descriptor).st_size, syntax)
         try:
-            if identity is not None:
-                self.dress(body, os.pread(descriptor, HEAD, 0), _source_of(original), identity)
+            self.dress(body, os.pread(descriptor, HEAD, 0), _source_of(original), identity)
         except BaseException:
             body.close()
             raise
         return body
 
-    def dress(self, body: Body, head: bytes, source: str, identity: CurrentIdentity) -> None:
+    def dress(self, body: Body, head: bytes, source: str, identity: CurrentIdentity | None) -> None:
         """Give an open body the header it must have. head: the first bytes of its file, as far as they are known."""
-        new = self._compare(body, head, identity)
-        if new is None:
+        if identity is None and self._encoder is None:
+            return
+        try:
+            sent = _sent(body, head)
+        except BadElements:
+            if identity is None or identity.as_sent:
+                return
+            raise
+        new = self._compare(sent, identity) if identity is not None else None
+        encoder = self._encoder
+        if encoder is not None and not another_charset(sent, encoder) and new is None:
+            encoder = None
+        if new is None and encoder is None:
             return
         with mmap.mmap(body.descriptor, 0, prot=mmap.PROT_READ) as data:
             end = len(data)
             note = Provenance(self._now(), source)
-            body.head, rest = coerced(data, body.offset, end, body.transfer_syntax, new, note)
+            body.head, rest = coerced(data, body.offset, end, body.transfer_syntax, new, note, encoder)
         body.offset, body.length = rest, end - rest
 
-    def _compare(self, body: Body, head: bytes, identity: CurrentIdentity) -> Changes | None:
-        try:
-            sent = _sent(body, head)
-        except BadElements:
-            if identity.as_sent:
-                return None
-            raise
+    def _compare(self, sent: Sent, identity: CurrentIdentity) -> Changes | None:
         key = (sent, identity)
         found = self._compared.get(key, _NOT_YET)
         if found is _NOT_YET:

@@ -62,6 +62,8 @@ _JPEG: Final = "1.2.840.10008.1.2.4."
 # For queries, worklist and procedure steps: what our own codec reads and writes.
 MESSAGE_SYNTAXES: Final = (EXPLICIT_LE, IMPLICIT_LE)
 
+UNCOMPRESSED_SYNTAXES: Final = frozenset({EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE})
+
 # Uncompressed first: preferring a lossy syntax would make the modality compress for us.
 LOSSLESS_SYNTAXES: Final = (
     _JPEG + "80",  # JPEG-LS lossless

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.archive.outgoing import Body
-from core.dicom import dimse, upper_layer
+from core.dicom import conformance, dimse, upper_layer
 from core.dicom.dimse import Command, Reply
 from core.dicom.negotiation import Agreement, Context
 from core.dicom.sending import Shipment, store_command
@@ -45,10 +45,12 @@ class Requestor:
         self._message_id = 0
         self._shipment = Shipment()
         roles = agreement.acceptance.roles
+        only_plain = agreement.caller.device is not None and agreement.caller.device.uncompressed
         self._contexts: dict[str, list[Context]] = {}
         for context in agreement.contexts.values():
             role = roles.get(context.abstract_syntax)
-            if role is not None and role.scp:
+            plain = context.transfer_syntax in conformance.UNCOMPRESSED_SYNTAXES
+            if role is not None and role.scp and (plain or not only_plain):
                 self._contexts.setdefault(context.abstract_syntax, []).append(context)
 
     def contexts(self, sop_class: str) -> Sequence[Context]:

@@ -51,7 +51,7 @@ class Retrieval(Protocol):
     """The verbs of `core.services.retrieval` that the door needs."""
 
     def find(self, wanted: Wanted) -> list[Outgoing]: ...
-    def dresser(self) -> Bodies: ...
+    def dresser(self, receiver: Device | None = None) -> Bodies: ...
     def sent(
         self, actor: Actor, to: str, objects: Sequence[Outgoing], tally: Tally, outcome: str, why: str
     ) -> None: ...
@@ -110,7 +110,7 @@ class RetrieveDoor:
         requestor = _requestor(request)
 
         def send(objects: Sequence[Outgoing], tally: Tally, watch: Callable[[], None]) -> None:
-            carry_out(objects, requestor, self._retrieval.dresser(), tally, watch)
+            carry_out(objects, requestor, self._retrieval.dresser(request.caller.device), tally, watch)
 
         yield self._retrieve(request, requestor, request.caller.ae_title, request.caller.device, send)
 
@@ -123,7 +123,7 @@ class RetrieveDoor:
         originator = (request.caller.ae_title, request.command.message_id)
 
         def send(objects: Sequence[Outgoing], tally: Tally, watch: Callable[[], None]) -> None:
-            self._store(device, objects, self._retrieval.dresser(), tally, watch, originator)
+            self._store(device, objects, self._retrieval.dresser(device), tally, watch, originator)
 
         yield self._retrieve(request, requestor, device.ae_title, device, send)
 

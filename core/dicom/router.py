@@ -106,7 +106,7 @@ class Router:
     def _send(self, transfer: Transfer, device: Device, objects: Sequence[Outgoing]) -> None:
         tally, why = Tally(len(objects)), ""
         try:
-            self._store(device, objects, self._retrieval.dresser(), tally, self._watch)
+            self._store(device, objects, self._retrieval.dresser(device), tally, self._watch)
         except _Closing:
             self._routing.stopped(transfer)
             return

@@ -104,7 +104,7 @@ class DicomSender:
         while tally.remaining > end:
             left = batch[len(batch) - (tally.remaining - end) :]
             association = StoreAssociation(self._title, device, self._clock, watch, originator, self._patience)
-            association.open(proposed(left))
+            association.open(proposed(left, device.uncompressed))
             before = tally.remaining
             try:
                 carry_out(left, association, bodies, tally, watch)
@@ -200,7 +200,12 @@ def batches(objects: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
         yield objects[start:]
 
 
-def proposed(objects: Sequence[Outgoing]) -> list[Proposed]:
+def proposed(objects: Sequence[Outgoing], uncompressed: bool = False) -> list[Proposed]:
     """A context of its own for each class and syntax, so that the machine cannot choose one that we would not."""
-    pairs = dict.fromkeys(pair for outgoing in objects for pair in needed(outgoing))
+    pairs = dict.fromkeys(
+        (sop_class, syntax)
+        for outgoing in objects
+        for sop_class, syntax in needed(outgoing)
+        if not uncompressed or syntax in conformance.UNCOMPRESSED_SYNTAXES
+    )
     return [Proposed(2 * place + 1, sop_class, (syntax,)) for place, (sop_class, syntax) in enumerate(pairs)]

@@ -22,6 +22,8 @@ class Device:
     prefetch: an archive that is asked for the priors of each child for whom an exam is ordered.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
     identity: digest of the user and passcode that it must give when it calls; "": whatever it gives is ignored.
+    receives_charset: character set of what it is sent (ISO_IR 100, ISO_IR 192, ascii); "" = each file's own.
+    uncompressed: it says that it takes compressed images, and shows them badly: it is sent none.
     commit_host, commit_port: where it hears what became of its storage commitment requests; "" and 0: host and port.
     """
 
@@ -46,6 +48,8 @@ class Device:
     certificate: str = ""
     prefetch: bool = False
     identity: str = ""
+    receives_charset: str = ""
+    uncompressed: bool = False
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None

@@ -28,6 +28,8 @@ from core.index.tables import (
 )
 from core.index.writer import Unit
 from core.model.birth import Precision
+from core.model.charset import Encoder
+from core.model.device import Device
 from core.model.identifiers import Identifier
 from core.model.outgoing import CurrentIdentity, Level, Outgoing, Tally, Wanted
 from core.model.people import Actor
@@ -88,9 +90,11 @@ class Retrieval:
             for sop_class, sop_instance, syntax, path in rows
         ]
 
-    def dresser(self) -> Dresser:
-        """For one transfer."""
-        return Dresser(Wardrobe(self._kit.clock.now), self._imaging, self._moved)
+    def dresser(self, receiver: Device | None = None) -> Dresser:
+        """For one transfer to one machine."""
+        asked = receiver.receives_charset if receiver is not None else ""
+        wardrobe = Wardrobe(self._kit.clock.now, Encoder(asked) if asked else None)
+        return Dresser(wardrobe, self._imaging, self._moved)
 
     def _moved(self, outgoing: Outgoing) -> Outgoing | None:
         """Where the object lies now, when its file has gone since: the archive makes files smaller at night."""

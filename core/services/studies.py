@@ -103,7 +103,7 @@ class Studies:
         objects = self._retrieval.of_study(study_id)
         tally, why = Tally(len(objects)), ""
         try:
-            self._ports.store(device, objects, self._retrieval.dresser(), tally)
+            self._ports.store(device, objects, self._retrieval.dresser(device), tally)
         except YelenError as error:
             why = str(error)
             raise

@@ -50,6 +50,13 @@ def device() -> None: ...
     help="ce qu'elle entend quand il y en a plus (A700, B001, 0000)",
 )
 @click.option("--cr-is-dx/--cr-is-not-dx", default=None, help="CR et DX sont la même chose pour elle")
+@click.option(
+    "--receives-charset",
+    default=None,
+    type=click.Choice(["", "ISO_IR 100", "ISO_IR 192", "ascii"]),
+    help="jeu de caractères des images qu'on lui envoie ; vide : celui de chaque fichier",
+)
+@click.option("--uncompressed/--compressed", default=None, help="ne lui envoyer que des images non comprimées")
 @click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
 @click.option("--prefetch", is_flag=True, help="archive à qui demander les antérieurs des examens commandés")
 @click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
@@ -74,6 +81,8 @@ def add(
     limit: int | None,
     when_cut: str | None,
     cr_is_dx: bool | None,
+    receives_charset: str | None,
+    uncompressed: bool | None,
     all_rooms: bool,
     prefetch: bool,
     tls: bool,
@@ -103,6 +112,8 @@ def add(
         "find_limit": limit,
         "when_cut": when_cut,
         "cr_is_dx": cr_is_dx,
+        "receives_charset": receives_charset,
+        "uncompressed": uncompressed,
     }
     with reach(place) as box:
         known = next((d for d in box.ask(Devices()) if d.key == machine.key), machine)

@@ -210,3 +210,35 @@ def test_a_name_spelled_in_capitals_without_accents_is_no_other_name(
     sent = keep(department, "1.2.9.1", charset=None, name="OUEDRAOGO^AISSATA", study_description="x", institution="x")
     rename(department, "OUÉDRAOGO", "Aïssata")
     assert get(department_door, STUDY).objects == {"1.2.9.1": sent}
+
+
+@pytest.mark.parametrize(
+    ("asked", "declared", "name", "description"),
+    [
+        ("ISO_IR 100", "ISO_IR 100", "OUÉDRAOGO^Aïssata", "Scanner cérébral"),
+        ("ascii", None, "OUEDRAOGO^Aissata", "Scanner cerebral"),
+        ("ISO_IR 192", "ISO_IR 192", "OUÉDRAOGO^Aïssata", "Scanner cérébral"),
+        ("", "ISO_IR 192", "OUÉDRAOGO^Aïssata", "Scanner cérébral"),
+    ],
+)
+def test_a_machine_that_reads_one_charset_is_sent_that_one(
+    department: Department, department_door: DicomServer, asked: str, declared: str | None, name: str, description: str
+) -> None:
+    keep(department, "1.2.9.1")
+    department.machine("WS1", role="workstation", receives_charset=asked)
+    left = fetched(department_door)
+    assert left.get("SpecificCharacterSet") == declared
+    assert (left.PatientName, left.StudyDescription) == (name, description)
+    assert "OriginalAttributesSequence" not in left
+    assert left.PixelData == bytes(16)
+
+
+def test_a_letter_outside_the_charset_of_a_machine_is_spelled_otherwise_never_asked(
+    department: Department, department_door: DicomServer
+) -> None:
+    keep(department, "1.2.9.1")
+    department.machine("WS1", role="workstation", receives_charset="ISO_IR 100")
+    rename(department, "KABORƐ", "Aïcha")
+    left = fetched(department_door)
+    assert (left.SpecificCharacterSet, left.PatientName) == ("ISO_IR 100", "KABORE^Aïcha")
+    assert left.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].PatientName == "OUÉDRAOGO^Aïssata"

@@ -23,6 +23,7 @@ from core.dicom.conformance import (
     IMPLICIT_LE,
     PATIENT_ROOT_GET,
     STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
 )
 from core.dicom.server import DicomServer
 from core.imaging.imaging import Imaging
@@ -31,7 +32,7 @@ from tests.dicom.dataset import CT, ct, ct_elements, element
 from tests.dicom.dataset import dataset as dataset_of
 from tests.dicom.department import Department, open_department
 from tests.dicom.modality import Modality, cancel_command, item, request_command
-from tests.dicom.stored import get, keep, keys
+from tests.dicom.stored import get, keep, keys, move, sink
 from tests.dicom.test_coercion import read, rename
 from tests.dicom.test_peers import run, where
 from tests.skips import needs_dcmtk
@@ -332,6 +333,21 @@ def test_a_compressed_object_is_decoded_for_a_machine_that_cannot(
     decoded = get(imaging_door, asked, syntaxes=(EXPLICIT_LE,))
     assert (decoded.final.Status, decoded.syntaxes) == (0, {"1.2.9.1": EXPLICIT_LE})
     assert pixels.tobytes() in decoded.objects["1.2.9.1"]
+
+
+def test_a_machine_that_shows_compressed_images_badly_is_sent_none(
+    imaging_department: Department, imaging_door: DicomServer
+) -> None:
+    pixels = np.arange(8, dtype=np.uint16).reshape(4, 2)
+    keep(imaging_department, "1.2.9.1", JPEGLSLossless, compressed("1.2.9.1", imagecodecs.jpegls_encode(pixels)))
+    both = (EXPLICIT_LE, JPEGLSLossless)
+    imaging_department.machine("WS1", role="workstation", uncompressed=True)
+    fetched = get(imaging_door, keys("STUDY", StudyInstanceUID="1.2.3"), syntaxes=both)
+    assert fetched.syntaxes == {"1.2.9.1": EXPLICIT_LE}
+    with sink(syntaxes=both) as (port, received):
+        imaging_department.machine("SINK", host="127.0.0.1", port=port, role="workstation", uncompressed=True)
+        move(imaging_door, keys("STUDY", StudyInstanceUID="1.2.3"), "SINK", STUDY_ROOT_MOVE)
+    assert received.syntaxes == {"1.2.9.1": EXPLICIT_LE}
 
 
 def test_what_nobody_can_decode_goes_only_as_it_is(imaging_department: Department, imaging_door: DicomServer) -> None:

@@ -225,7 +225,9 @@ CREATE TABLE "device" (
   "tls" INTEGER NOT NULL,
   "certificate" TEXT NOT NULL,
   "prefetch" INTEGER NOT NULL,
-  "identity" TEXT NOT NULL
+  "identity" TEXT NOT NULL,
+  "receives_charset" TEXT NOT NULL,
+  "uncompressed" INTEGER NOT NULL
 );
 CREATE TABLE "device_seen" (
   "key" TEXT NOT NULL PRIMARY KEY,

@@ -99,6 +99,8 @@ class Device(Table):
     certificate = TextField(default="")
     prefetch = BooleanField(default=False)
     identity = TextField(default="")
+    receives_charset = TextField(default="")
+    uncompressed = BooleanField(default=False)
 
 
 class DeviceSeen(Table):
