@@ -31,7 +31,7 @@ from core.services.damaged import Content, data_set_of, heal, is_whole, mark, pr
 from core.services.image_rows import insert_image
 from core.services.kit import Kit
 from core.services.new_file import dropped_unless_named
-from core.services.originals import is_copy_of, is_original, remember
+from core.services.originals import is_copy_of, is_original, remember, weigh_again
 from core.services.ports import Ports
 from core.services.rejecting import hide_on_arrival, insert_note, restore, take_effect, titles_in_force
 
@@ -242,6 +242,7 @@ class Ingest:
             )
             if not now.where(still).execute():
                 return False
+            weigh_again(unit, row, stored.size)
             if arrival.made_from is not None:
                 remember(unit, row.key, arrival.made_from)
             heal(unit, _sender_of(arrival), row)

@@ -32,10 +32,7 @@ def supersede(unit: Unit, row: Any, made_from: MadeFrom, stored: StoredFile, syn
     now = Instance.update(path=stored.path, size=stored.size, sha256=stored.sha256, transfer_syntax=syntax)
     if not now.where(still).execute():
         return False
-    unit.sql(
-        "UPDATE study SET bytes = bytes + ? WHERE id = (SELECT study_id FROM series WHERE id = ?)",
-        (stored.size - row.size, row.series_id),
-    )
+    weigh_again(unit, row, stored.size)
     insert(
         Original,
         instance=row.id,
@@ -49,6 +46,14 @@ def supersede(unit: Unit, row: Any, made_from: MadeFrom, stored: StoredFile, syn
         superseded_at=unit.now,
     )
     return True
+
+
+def weigh_again(unit: Unit, row: Any, size: int) -> None:
+    """The study counts the bytes of the file that took the place of this row's."""
+    unit.sql(
+        "UPDATE study SET bytes = bytes + ? WHERE id = (SELECT study_id FROM series WHERE id = ?)",
+        (size - row.size, row.series_id),
+    )
 
 
 def remember(unit: Unit, key: str, made_from: MadeFrom) -> None:
@@ -136,6 +141,7 @@ def _take_back(unit: Unit, original: Any, row: Any) -> None:
     Instance.update(
         path=original.file, size=original.bytes, sha256=original.digest, transfer_syntax=original.transfer_syntax
     ).where(Instance.id == row.id, Instance.path == row.path).execute()
+    weigh_again(unit, row, original.bytes)
     Original.delete().where(Original.id == original.id).execute()
     unit.audit(ARCHIVIST, "put_back", f"instance:{row.key}", lost=row.path)
     unit.event("alarm", "archive")

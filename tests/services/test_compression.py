@@ -176,6 +176,7 @@ def test_an_original_takes_its_place_again_when_the_new_file_is_damaged(
     assert row("1.2.3.1").transfer_syntax == EXPLICIT
     assert np.array_equal(pixels_of(box, imaging, "1.2.3.1"), before)
     assert row("1.2.3.2").transfer_syntax == TARGETS[0]
+    assert Study.get().bytes == sum(i.size for i in Instance.select())
 
 
 def test_the_original_sent_again_heals_a_compressed_file_that_is_damaged(box: Services, imaging: Imaging) -> None:
@@ -187,6 +188,7 @@ def test_the_original_sent_again_heals_a_compressed_file_that_is_damaged(box: Se
     damaged = box.kit.archive.absolute(row("1.2.3.1").path)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
     assert box.ingest.store(first).what is Stored.DUPLICATE
+    assert Study.get().bytes == sum(i.size for i in Instance.select())
     assert row("1.2.3.1").transfer_syntax == EXPLICIT
     assert np.array_equal(pixels_of(box, imaging, "1.2.3.1"), before)
 
