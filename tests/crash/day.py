@@ -148,9 +148,8 @@ class Day:
 
     def _signed(self, step: int) -> Act:
         name = f"sign {step}"
-        clicked = Clicked(
-            name, self.reader, lambda b: b.submit(f"/lecture/{step}/signature", secret=PIN), f"/cr/{step}"
-        )
+        click = f"/lecture/{step}/signature"
+        clicked = Clicked(name, self.reader, lambda b: b.submit(click, secret=PIN, motif="vu ailleurs"), f"/cr/{step}")
         return Act(clicked, lambda: self.books.signatures(step), lambda: self._to_the_signature(step))
 
     def _to_the_signature(self, step: int) -> None:

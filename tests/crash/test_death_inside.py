@@ -165,7 +165,12 @@ class Hospital:
             self.room.ask(call)
         click = f"/lecture/{step}/signature"
         return lambda: Act(
-            Clicked(f"signature {step}", self.reader, lambda b: b.submit(click, secret=PIN), f"/cr/{step}"),
+            Clicked(
+                f"signature {step}",
+                self.reader,
+                lambda b: b.submit(click, secret=PIN, motif="vu ailleurs"),
+                f"/cr/{step}",
+            ),
             lambda: self.books.signatures(step),
             lambda: self._to_the_signature(step),
         )
