@@ -322,6 +322,7 @@ def _translated(fault: BaseException) -> BaseException:
         error.__cause__ = fault
         return error
     if isinstance(fault, (sqlite3.IntegrityError, peewee.IntegrityError)):
+        log.info("an act met what another one wrote: %s", fault, exc_info=fault)
         error = Conflict(_("Déjà enregistré par un autre poste."))
         error.__cause__ = fault
         return error

@@ -93,9 +93,9 @@ def yield_number(unit: Unit, kit: Kit, actor: Actor, row: Any, value: str, autho
 
     Whoever took the images typed a number; whether they typed the wrong one or the right one, a person finds out.
     """
+    number = house_number(kit)  # while the one that goes is still taken
     mine = (PatientIdentifier.patient == row.id) & (PatientIdentifier.value == value)
     PatientIdentifier.delete().where(mine, PatientIdentifier.authority == authority).execute()
-    number = house_number(kit)
     insert(PatientIdentifier, patient=row.id, value=number, authority=kit.config.site.authority)
     Row.update(number=number).where(Row.id == row.id).execute()
     row.number = number

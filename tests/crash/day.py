@@ -137,7 +137,7 @@ class Day:
         books, patient = self.books, self.books.one("SELECT patient_id FROM step WHERE id = ?", step)
         label, birth, wish = f"label {number}", f"register {number}", f"order {number}"
         new, draft = stranger(number), OrderDraft(patient, "RX-THORAX", "ZONGO", wish, idempotency_key=wish)
-        labels = "SELECT COUNT(*) FROM print_job WHERE idempotency_key = ?"
+        labels = "SELECT COUNT(*) FROM print_job WHERE idempotency_key = 'label:' || ?"
         patients = "SELECT COUNT(*) FROM patient WHERE family_name = ?"
         orders = "SELECT COUNT(*) FROM imaging_service_request WHERE indication = ?"
         return [

@@ -122,7 +122,7 @@ def test_a_label_that_the_disk_refuses_is_not_said_to_be_in_the_queue(ward: Ward
         ward.site.ask(label)
     ward.books.check_files()
     ward.site.ask(label)
-    assert ward.books.one("SELECT COUNT(*) FROM print_job WHERE idempotency_key = ?", fault) == 1
+    assert ward.books.one("SELECT COUNT(*) FROM print_job WHERE idempotency_key = 'label:' || ?", fault) == 1
 
 
 def test_a_file_whose_row_may_come_back_waits_for_the_next_start(ward: Ward) -> None:

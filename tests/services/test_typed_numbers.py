@@ -20,13 +20,17 @@ from tests.people.images import arrival
 from tests.services.test_identity import BORN
 
 
-def images(services: Services, uid: str = "1.1", name: str = "OUEDRAOGO^Awa", **said: Any) -> Any:
-    return services.ingest.store(arrival(uid, study=f"{uid}.7", patient_id="12345", name=name, **said))
+def images(
+    services: Services, uid: str = "1.1", name: str = "OUEDRAOGO^Awa", number: str = "12345", **said: Any
+) -> Any:
+    return services.ingest.store(arrival(uid, study=f"{uid}.7", patient_id=number, name=name, **said))
 
 
-def tells(services: Services, given: str, control: str = "1", birth: Birth = BORN, sex: str = "F") -> Applied:
-    """The HIS admits the bearer of 12345."""
-    child = PatientFeed(Identifier("12345", "CHUP"), (), "OUEDRAOGO", given, birth, sex)
+def tells(
+    services: Services, given: str, control: str = "1", birth: Birth = BORN, sex: str = "F", number: str = "12345"
+) -> Applied:
+    """The HIS admits the bearer of a number."""
+    child = PatientFeed(Identifier(number, "CHUP"), (), "OUEDRAOGO", given, birth, sex)
     adt = AdtFeed("A04", AdtKind.ADMIT, (child,))
     return services.his.receive(
         HIS, HisMessage(b"", control, "SIH", "CHUP", control, "ADT^A04", "", None, "127.0.0.1", adt=adt)
@@ -105,3 +109,12 @@ def test_a_number_of_another_hospital_is_found_and_is_not_the_houses_own(tmp_pat
         tells(services, "Adama")  # the house's own 12345 is somebody else
         assert Study.get_by_id(outcome.study_id).patient_id == child.id
         assert Study.get().match == str(Match.UNSCHEDULED)
+
+
+def test_the_house_does_not_give_back_the_number_that_the_his_takes(tmp_path: Path) -> None:
+    """The numbers of the HIS may look like those of the house, and the typed one may be the next of these."""
+    with hospital(tmp_path) as services:
+        images(services, number="CDG0000001", PatientBirthDate=BORN.dicom())
+        told = tells(services, "Adama", number="CDG0000001")
+        assert (told.code, told.state) == ("AA", InboxState.HELD)
+        assert bearer(services, "CDG0000001").demographics.given_names == "Adama"
