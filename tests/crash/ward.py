@@ -36,7 +36,8 @@ def ordered(who: Child, exam: int, minutes: int) -> tuple[str, bytes]:
 
 
 def image(who: Child, study: str, uid: str, big: bool = False) -> bytes:
-    made = dataset(uid, study, patient_id=who.number, name=f"{who.family}^{who.given}", Modality="DX")
+    whose = {"patient_id": who.number, "name": f"{who.family}^{who.given}"}
+    made = dataset(uid, study, **whose, PatientBirthDate=who.born, PatientSex=who.sex, Modality="DX")
     if big:
         made.Rows, made.Columns, made.PixelData = 4000, 2500, bytes(BIG)
     return encoded(made)
