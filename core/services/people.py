@@ -94,8 +94,15 @@ class People:
 
     def _in_time(self, actor: Actor) -> bool:
         """Whether a right PIN still counts: tries made together are numbered by the writer, like the wrong ones."""
-        within = (Account.login == actor.name) & (Account.pin_faults < PIN_FAULTS)
-        return self._kit.index.writer.do(lambda unit: bool(Account.update(pin_faults=0).where(within).execute()))
+
+        def act(unit: Unit) -> bool:
+            mine = Account.login == actor.name
+            faults = int(Account.get(mine).pin_faults)
+            if 0 < faults < PIN_FAULTS:
+                Account.update(pin_faults=0).where(mine).execute()
+            return faults < PIN_FAULTS
+
+        return self._kit.index.writer.do(act)
 
     def _forgive(self, actor: Actor) -> None:
         self._kit.index.writer.do(
