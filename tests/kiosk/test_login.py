@@ -12,8 +12,9 @@ from core.services import Services
 from kiosk.access import COOKIE, local_path
 from kiosk.limits import PER_ACCOUNT
 from tests.kiosk.conftest import account
+from tests.kiosk.exams import Exams
 from tests.kiosk.person import Person
-from tests.people.hospital import PASSWORD
+from tests.people.hospital import ADMIN, PASSWORD
 
 
 def test_a_clinician_lands_on_the_list_of_the_ward(clinician: Person) -> None:
@@ -129,3 +130,19 @@ def test_nobody_is_logged_in_by_another_site(stranger: Person, services: Service
     account(services, "urg1")
     answer = stranger.client.post("/connexion", data={"nom": "urg1", "secret": PASSWORD})
     assert answer.status_code == 403
+
+
+def test_an_account_that_is_closed_ends_at_the_next_request_of_every_browser(
+    clinician: Person, exams: Exams, services: Services
+) -> None:
+    key = exams.key(exams.to_read())
+    assert clinician.client.get(f"/img/{key}/frame").status_code == 200
+    services.people.remove_user(ADMIN, "urg1")
+    assert clinician.client.get(f"/img/{key}/frame").status_code == 401
+    assert clinician.see("/").path == "/connexion"
+
+
+def test_a_new_password_ends_the_browsers_that_were_open(clinician: Person, services: Services) -> None:
+    assert clinician.see("/").path == "/"
+    services.people.set_secret(ADMIN, "urg1", "harmattan-2027")
+    assert clinician.see("/").path == "/verrou"
