@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("install.commands.status:status", "dire où en est le serveur"),
     "check": ("install.commands.check:check", "examiner l'installation"),
     "user": ("install.commands.users:user", "comptes : add, list, remove"),
-    "device": ("install.commands.devices:device", "machines DICOM : add, list, remove, probe, contacts"),
+    "device": ("install.commands.devices:device", "machines DICOM : add, show, list, remove, probe, contacts"),
     "room": ("install.commands.rooms:room", "salles : add, list, remove"),
     "exam": ("install.commands.exams:exam", "examens proposés : add, list, remove"),
     "sender": ("install.commands.senders:sender", "systèmes qui envoient du HL7 : add, list, remove"),

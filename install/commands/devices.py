@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from core.config import Site
+from core.errors import BadInput, NotFound
 from core.i18n import _
-from core.model.device import Device, identity_of
+from core.model.device import Device, ae_key, identity_of
 from core.model.why import Contact, ContactKind
-from core.rpc.contract import Devices, RemoveDevice, SaveDevice
+from core.rpc.contract import Devices, RemoveDevice, Rooms, SaveDevice
 from install.calls import DeviceContacts, ProbeDevice
+from install.commands.device_fields import fields_of, says_fields
 from install.french import FrenchGroup
 from install.place import Place, with_place
 from install.reach import Reach, reach
@@ -24,107 +26,50 @@ from install.table import Table, lists, moment
 def device() -> None: ...
 
 
-@device.command(
-    help="Déclarer une machine, ou changer celle qui existe ; ce qu'elle sait de ses listes reste, sauf si on le dit."
-)
+@device.command(help="Déclarer une machine, ou changer celle qui existe : ce qui n'est pas dit reste comme avant.")
 @click.argument("ae_title")
-@click.option("--address", "addresses", multiple=True, required=True, help="adresse IP d'où elle appelle (répétable)")
-@click.option("--host", default="", help="adresse où elle écoute, si elle écoute")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="port où elle écoute")
-@click.option(
-    "--commit-host", default="", help="adresse où elle attend les engagements de stockage, si c'est une autre"
-)
-@click.option("--commit-port", default=0, type=click.IntRange(0, 65535), help="port où elle les attend")
-@click.option("--role", type=click.Choice(["modality", "workstation", "archive", "film"]), default="modality")
-@click.option("--room", default="", help="code de sa salle")
-@click.option("--modality", default="", help="CT, DX, US, MR …")
-@click.option(
-    "--charset", default=None, help="jeu de caractères de ses listes de travail (ISO_IR 100, ISO_IR 192, ascii)"
-)
-@click.option("--window", default=None, type=click.IntRange(0, 31), help="jours avant et après aujourd'hui sans date")
-@click.option("--limit", default=None, type=click.IntRange(1), help="réponses au plus à une recherche")
-@click.option(
-    "--when-cut",
-    default=None,
-    type=click.Choice(["failure", "warning", "success"]),
-    help="ce qu'elle entend quand il y en a plus (A700, B001, 0000)",
-)
-@click.option("--cr-is-dx/--cr-is-not-dx", default=None, help="CR et DX sont la même chose pour elle")
-@click.option(
-    "--receives-charset",
-    default=None,
-    type=click.Choice(["", "ISO_IR 100", "ISO_IR 192", "ascii"]),
-    help="jeu de caractères des images qu'on lui envoie ; vide : celui de chaque fichier",
-)
-@click.option("--uncompressed/--compressed", default=None, help="ne lui envoyer que des images non comprimées")
-@click.option("--all-rooms", is_flag=True, help="sa liste de travail montre toutes les salles")
-@click.option("--prefetch", is_flag=True, help="archive à qui demander les antérieurs des examens commandés")
-@click.option("--tls", is_flag=True, help="elle ne peut appeler qu'en TLS (dicom.tls_port)")
-@click.option(
-    "--identity", default="", help="nom d'utilisateur DICOM à exiger d'elle ; le mot de passe est tiré et affiché"
-)
-@click.option("--certificate", type=click.File("r"), help="son certificat PEM : elle seule appelle alors sous ce titre")
+@says_fields
 @with_place
-def add(
-    place: Place,
-    ae_title: str,
-    addresses: tuple[str, ...],
-    host: str,
-    port: int,
-    commit_host: str,
-    commit_port: int,
-    role: str,
-    room: str,
-    modality: str,
-    charset: str | None,
-    window: int | None,
-    limit: int | None,
-    when_cut: str | None,
-    cr_is_dx: bool | None,
-    receives_charset: str | None,
-    uncompressed: bool | None,
-    all_rooms: bool,
-    prefetch: bool,
-    tls: bool,
-    identity: str,
-    certificate: TextIO | None,
-) -> None:
-    passcode = secrets.token_hex(10) if identity else ""
-    machine = Device(
-        ae_title=ae_title,
-        host=host,
-        port=port,
-        commit_host=commit_host,
-        commit_port=commit_port,
-        role=role,
-        addresses=addresses,
-        room=room,
-        modality=modality,
-        all_rooms=all_rooms,
-        prefetch=prefetch,
-        tls=tls or certificate is not None,
-        certificate=certificate.read() if certificate else "",
-        identity=identity_of(identity.encode(), passcode.encode()) if identity else "",
-    )
-    habits: dict[str, Any] = {
-        "charset": charset,
-        "worklist_window_days": window,
-        "find_limit": limit,
-        "when_cut": when_cut,
-        "cr_is_dx": cr_is_dx,
-        "receives_charset": receives_charset,
-        "uncompressed": uncompressed,
-    }
+def add(place: Place, ae_title: str, **options: Any) -> None:
+    said = {name: value for name, value in options.items() if value not in (None, ())}
+    if said.get("certificate"):
+        said.setdefault("tls", True)
+    user, passcode = said.get("identity", ""), ""
+    if user:
+        passcode = secrets.token_hex(10)
+        said["identity"] = identity_of(user.encode(), passcode.encode())
     with reach(place) as box:
-        known = next((d for d in box.ask(Devices()) if d.key == machine.key), machine)
-        kept = {name: getattr(known, name) if said is None else said for name, said in habits.items()}
-        box.ask(SaveDevice(replace(machine, **kept)))
+        known = next((d for d in box.ask(Devices()) if d.key == ae_key(ae_title)), None)
+        if known is None and "addresses" not in said:
+            raise BadInput(_("%s n'est pas encore déclarée : dire d'où elle appelle, --address.") % ae_title, "address")
+        machine = replace(known or Device(ae_title), **said)
+        box.ask(SaveDevice(machine))
+        rooms = {room.code for room in box.ask(Rooms())}
     click.echo(_("Machine %s enregistrée.") % ae_title)
-    if identity:
+    if machine.room and machine.room not in rooms:
+        click.echo(_("Attention : aucune salle %s (yelen room add).") % machine.room, err=True)
+    if user:
         click.echo(
-            _("À saisir sur la machine : utilisateur %s, mot de passe %s (il ne sera plus affiché)")
-            % (identity, passcode)
+            _("À saisir sur la machine : utilisateur %s, mot de passe %s (il ne sera plus affiché)") % (user, passcode)
         )
+
+
+@lists(device, "La fiche d'une machine : ce que chaque option de « device add » y a mis.", name="show")
+@click.argument("ae_title")
+def _card(box: Reach, site: Site, ae_title: str) -> Table:
+    machine = next((d for d in box.ask(Devices()) if d.key == ae_key(ae_title)), None)
+    if machine is None:
+        raise NotFound(_("Aucune machine %s.") % ae_title)
+    signs = (
+        (_("dernier appel pour essai (C-ECHO)"), machine.last_call_at),
+        (_("dernière image"), machine.last_store_at),
+        (_("dernière recherche"), machine.last_query_at),
+        (_("dernier essai d'ici (yelen device probe)"), machine.last_echo_at),
+    )
+    return Table(
+        (_("OPTION"), _("VALEUR"), _("QUOI")),
+        [*fields_of(machine), *(("", moment(at, site), what) for what, at in signs)],
+    )
 
 
 @lists(device, "Les machines déclarées et leur dernier signe de vie.")
