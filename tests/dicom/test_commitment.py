@@ -22,8 +22,8 @@ from core.services.commitment_proof import examine
 from tests.dicom.dataset import CT, ct
 from tests.dicom.department import RECEPTION, Department
 from tests.dicom.modality import PATIENCE
-from tests.dicom.test_send import free_port
 from tests.dicom.test_storage import Scanner
+from tests.peers.ports import free_port
 
 TRANSACTION = "1.2.826.0.1.3680043.77.20.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"

@@ -25,7 +25,8 @@ from core.model.device import Device
 from core.model.people import Actor
 from core.services import Ports, Services
 from core.services.compression import LATER_S, TARGETS
-from tests.dicom.test_send import await_listener, free_port
+from tests.dicom.test_send import await_listener
+from tests.peers.ports import free_port
 from tests.people.hospital import ADMIN, MORNING, hospital, site_config
 from tests.people.images import read_header
 from tests.skips import corpus, needs_corpus, needs_dcmtk

@@ -26,8 +26,8 @@ from core.model.fetching import Fetch, FetchState
 from core.model.study import Match
 from tests.dicom.dataset import CT, ct
 from tests.dicom.department import RECEPTION, Department
-from tests.dicom.test_send import free_port
 from tests.peers.orthanc import Orthanc, orthanc
+from tests.peers.ports import free_port
 from tests.skips import needs_orthanc
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 11, 30)

@@ -25,7 +25,8 @@ from tests.dicom.stored import keep, keys, move, sink
 from tests.dicom.test_coercion import read, rename
 from tests.dicom.test_peers import run, where
 from tests.dicom.test_retrieve import US, study_key
-from tests.dicom.test_send import await_listener, free_port
+from tests.dicom.test_send import await_listener
+from tests.peers.ports import free_port
 from tests.skips import needs_dcmtk
 
 STUDY = keys("STUDY", StudyInstanceUID="1.2.3")

@@ -24,8 +24,9 @@ from tests.dicom.department import RECEPTION, Department
 from tests.dicom.modality import PATIENCE
 from tests.dicom.stored import keep
 from tests.dicom.test_peers import image, run, where
-from tests.dicom.test_send import await_listener, free_port
+from tests.dicom.test_send import await_listener
 from tests.peers.orthanc import Orthanc, orthanc
+from tests.peers.ports import free_port
 from tests.skips import needs_dcmtk, needs_orthanc
 
 

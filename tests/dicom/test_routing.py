@@ -17,7 +17,7 @@ from core.model.people import Actor, Role
 from core.model.routing import GIVE_UP, MOST_REFUSALS, STABLE, Route
 from tests.dicom.department import RECEPTION, Department
 from tests.dicom.stored import Fetched, keep, sink
-from tests.dicom.test_send import free_port
+from tests.peers.ports import free_port
 
 ADMIN = Actor("yacouba", frozenset({Role.ADMINISTRATOR}), origin="test")
 US = "1.2.840.10008.5.1.4.1.1.6.1"

@@ -34,13 +34,8 @@ from core.services.retrieval import Dresser
 from tests.dicom.dataset import CT, ct
 from tests.dicom.modality import PATIENCE
 from tests.dicom.stored import sink
+from tests.peers.ports import free_port
 from tests.skips import needs_dcmtk
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from install.front import write_front
 from tests.install.boxes import ANY_PORT, PASSWORD, Box, yelen
+from tests.peers.ports import free_port
 from tests.skips import needs_nginx
 
 pytestmark = needs_nginx
@@ -30,11 +31,6 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     opened = Box(data)
     yield opened
     opened.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.error import URLError
 
 from tests.dicom.modality import PATIENCE
-from tests.dicom.test_send import free_port
+from tests.peers.ports import free_port
 
 
 class Orthanc:

@@ -17,10 +17,11 @@ from core.replication.inventory import inventory
 from core.replication.sender import Replicator
 from core.replication.verify import prove
 from core.services import Services
+from tests.peers.ports import free_port
 from tests.people.hospital import hospital
 from tests.people.images import arrival
 from tests.replication.buildings import SecondBuilding, caught_up, hashes, until
-from tests.replication.daemon import Daemon, daemon, free_port
+from tests.replication.daemon import Daemon, daemon
 from tests.replication.once import findings
 from tests.skips import needs_rsync
 

@@ -15,10 +15,11 @@ from core.config import Replica
 from core.errors import Unreachable
 from core.replication.transport import Rsync
 from core.replication.verify import verify
+from tests.peers.ports import free_port
 from tests.people.hospital import hospital, site_config
 from tests.people.images import arrival
 from tests.replication.buildings import apply_once, caught_up, hashes, linked, second_building, until
-from tests.replication.daemon import bytes_received, daemon, free_port
+from tests.replication.daemon import bytes_received, daemon
 from tests.skips import needs_rsync
 
 pytestmark = [pytest.mark.peer, needs_rsync]
