@@ -8,6 +8,7 @@ import os
 import click
 
 from install.french import FrenchCommand
+from install.memory import keep_few_pools
 from install.place import Place, with_place
 
 
@@ -20,6 +21,7 @@ def serve(place: Place) -> None:
         level=os.environ.get("YELEN_LOG", "INFO").upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    keep_few_pools()
     config = place.config()
     if config.replica.role == "replica":
         from install.second import follow
