@@ -22,7 +22,8 @@ MIX = Mix(ct_every=40, big_every=1200)  # some 25 kB an object: ten minutes fit 
 DRIFT = 0.05
 WAL_CAP = 64 << 20
 READ_AGAIN_EVERY = 20  # at the end, of the files
-SHORT, LONG = (14, 5, 4), (600, 60, 30)  # seconds: of the run, until it is settled, of a window
+# Seconds: of the run, until it is settled, of a window. SQLite's page caches, 16 MB a connection, take minutes to fill.
+SHORT, LONG = (14, 5, 4), (600, 240, 60)
 
 
 class Stranger:
