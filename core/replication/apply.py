@@ -218,7 +218,7 @@ class Applier:
     def _sweep(self) -> None:
         """What a receiver that was killed left behind."""
         for left in (self._data / "replica" / "tmp").iterdir():
-            left.unlink()
+            left.unlink(missing_ok=True)  # a receiver that lives may have just named it
 
 
 def _is_named(path: str) -> bool:
