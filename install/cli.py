@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("install.commands.why:why", "dire pourquoi un examen n'est pas sur la machine"),
     "conformance": ("install.commands.conformance:conformance", "déclaration de conformité DICOM"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
-    "settle": ("install.commands.settle:settle", "régler une ligne d'une liste : task, quarantine"),
+    "settle": ("install.commands.settle:settle", "régler une ligne d'une liste : task, quarantine, rejection"),
     "import": (
         "install.commands.importing:import_",
         "archiver des fichiers, un disque, une clé USB, ou ramener un export",

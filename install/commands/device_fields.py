@@ -108,7 +108,7 @@ def says_fields(command: Callable[..., Any]) -> Callable[..., Any]:
 def fields_of(machine: Device) -> Iterator[tuple[str, object, str]]:
     """How each field is said, its value, what it is."""
     command = click.Command("device")
-    for option in reversed(OPTIONS):
+    for option in OPTIONS:
         option(command)
     for said in command.params:
         if isinstance(said, click.Option) and said.name:

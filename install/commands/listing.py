@@ -12,7 +12,7 @@ from core.i18n import _
 from core.model.names import display_name, split_person_name
 from core.model.people import role_word
 from core.model.query import DayFilter
-from core.rpc.contract import GetDayPage, PrintJobs, SearchPatients
+from core.rpc.contract import GetDayPage, PrintJobs, Rejections, SearchPatients
 from install.calls import FailedFetches, FetchesSoFar, Messages, Quarantined, RefusedCallers, Tasks
 from install.french import FrenchGroup
 from install.reach import Reach
@@ -77,6 +77,21 @@ def _quarantine(box: Reach, site: Site) -> Table:
         [
             (q.id, moment(q.at, site), q.ae_title, display_name(*split_person_name(q.patient)), q.why, q.path)
             for q in box.ask(Quarantined())
+        ],
+    )
+
+
+@lists(
+    listing,
+    "Les images rejetées, sauf pour la sécurité du patient : celles-là sont à l'identitovigilance.",
+    "rejections",
+)
+def _rejections(box: Reach, site: Site) -> Table:
+    return Table(
+        (_("N°"), _("QUAND"), _("PAR"), _("IMAGES"), _("RAISON"), _("MOTIF"), _("LEVÉ PAR"), _("ÉTUDE")),
+        [
+            (r.id, moment(r.at, site), r.by, r.images, r.sentence, r.reason, r.undone_by, r.study_instance_uid)
+            for r in box.ask(Rejections())
         ],
     )
 

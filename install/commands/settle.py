@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from core.i18n import _
+from core.rpc.contract import UndoRejection
 from install.calls import SettleQuarantine, SettleTask
 from install.french import FrenchGroup
 from install.place import Place, with_place
@@ -33,3 +34,13 @@ def quarantine(place: Place, number: int, how: str) -> None:
     with reach(place) as box:
         box.ask(SettleQuarantine(number, how))
     click.echo(_("Ligne %d réglée, le fichier est gardé.") % number)
+
+
+@settle.command(help="Lever un rejet de « yelen list rejections » : ses images sont de nouveau montrées.")
+@click.argument("number", type=int, metavar="N")
+@click.option("--how", required=True, metavar="TEXTE", help="le motif")
+@with_place
+def rejection(place: Place, number: int, how: str) -> None:
+    with reach(place) as box:
+        box.ask(UndoRejection(number, how))
+    click.echo(_("Rejet %d levé : ses images sont de nouveau montrées.") % number)

@@ -59,6 +59,7 @@ def test_every_field_can_be_said_read_back_and_unsaid(data: Path, certificate: P
         line.split("\t")[:2] for line in yelen("device", "show", "VIEUX", "--text", data=data).stdout.splitlines()
     )
     assert len([option for option in card if option.startswith("--")]) == len(FIELDS)
+    assert list(card)[:3] == ["--role", "--address", "--host"]  # as « device add --help » says them
     assert (card["--window"], card["--commit-port"], card["--on"], card["--identity"]) == ("3", "1104", "-", "oui")
     say(data, *OTHERWISE.split(), "--charset", "ISO_IR 100", "--address", "10.1.0.8")
     assert row(data) == new
