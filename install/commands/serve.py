@@ -21,6 +21,8 @@ def serve(place: Place) -> None:
         level=os.environ.get("YELEN_LOG", "INFO").upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    # It writes every query and answer out: names of children, and a hundred lines a study.
+    logging.getLogger("pynetdicom").setLevel(logging.WARNING)
     keep_few_pools()
     config = place.config()
     if config.replica.role == "replica":
