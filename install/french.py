@@ -122,10 +122,26 @@ def _sentence(error: click.UsageError) -> str:
             return _("L'option %s est mal employée.") % error.option_name
         case click.BadParameter():
             name = error.param.opts[0] if error.param else ""
-            return _("Valeur refusée pour %s : %s") % (name, error.message)
+            return _("Valeur refusée pour %s : %s") % (name, _expected(error))
         case click.exceptions.NoSuchCommand():
             return _("Commande inconnue : %s") % error.command_name
     unexpected = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", error.message)
     if unexpected:
         return _("En trop : %s") % unexpected[1]
     return _("Commande incorrecte : %s") % error.message
+
+
+def _expected(error: click.BadParameter) -> str:
+    """What would have been taken; click says it in English."""
+    match error.param.type if error.param else None:
+        case click.Choice(choices=choices):
+            return _("l'un de ceux-ci est attendu : %s") % ", ".join(str(choice) for choice in choices)
+        case click.IntRange(min=low, max=None):
+            return _("un nombre est attendu, %s ou plus") % low
+        case click.IntRange(min=low, max=high):
+            return _("un nombre est attendu, de %s à %s") % (low, high)
+        case click.types.IntParamType():
+            return _("un nombre est attendu")
+        case click.DateTime():
+            return _("un jour est attendu, AAAA-MM-JJ")
+    return error.message

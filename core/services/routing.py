@@ -51,8 +51,13 @@ class Routing:
             if self._devices.by_ae(title) is None:
                 raise NotFound(_("Aucune machine %s.") % title)
         device = self._devices.by_ae(route.destination)
-        if device is None or not device.may_receive or not device.host or not device.port:
+        if device is None or not device.may_receive:
             raise BadInput(_("%s ne reçoit pas d'images.") % (route.destination or "-"), "destination")
+        if not device.host or not device.port:
+            raise BadInput(
+                _("On ne sait pas où %s écoute : dire --host et --port (yelen device add).") % device.ae_title,
+                "destination",
+            )
         if ae_key(route.source) == ae_key(route.destination):
             raise BadInput(_("Une machine ne se renvoie pas ses propres images."), "destination")
 

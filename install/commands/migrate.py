@@ -13,6 +13,7 @@ from install.place import Place, with_place
 from install.reach import reach
 
 PATIENCE_S = 3600.0
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(
@@ -21,8 +22,8 @@ PATIENCE_S = 3600.0
     "une ; la commande peut être relancée, et « yelen list fetches » dit où il en est.",
 )
 @click.argument("ae_title")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="première date d'étude (AAAA-MM-JJ)")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="dernière date, sinon aujourd'hui")
+@click.option("--from", "first", type=DAY, metavar="AAAA-MM-JJ", help="première date d'étude")
+@click.option("--to", "last", type=DAY, metavar="AAAA-MM-JJ", help="dernière date, sinon aujourd'hui")
 @click.option("--again", is_flag=True, help="redemander ce qui a échoué")
 @with_place
 def migrate(place: Place, ae_title: str, first: datetime | None, last: datetime | None, again: bool) -> None:

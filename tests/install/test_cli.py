@@ -50,7 +50,14 @@ def test_a_command_is_in_the_manual_or_the_front_page(name: str) -> None:
         (["user", "add"], "Il manque : LOGIN"),
         (["list", "patients"], "Il manque : NOM..."),
         (["list", "day", "2026-11-24"], "En trop : 2026-11-24"),
-        (["device", "add", "CT1", "--address", "10.1.0.9", "--port", "99999"], "Valeur refusée pour --port"),
+        (
+            ["device", "add", "CT1", "--address", "10.1.0.9", "--port", "99999"],
+            "pour --port : un nombre est attendu, de 0 à 65535",
+        ),
+        (["device", "add", "CT1", "--limit", "0"], "pour --limit : un nombre est attendu, 1 ou plus"),
+        (["device", "add", "CT1", "--when-cut", "no"], "l'un de ceux-ci est attendu : failure, warning, success"),
+        (["migrate", "ANCIEN", "--from", "01/02/2020"], "pour --from : un jour est attendu, AAAA-MM-JJ"),
+        (["settle", "task", "x", "--how", "vu"], "un nombre est attendu"),
     ],
 )
 def test_a_mistake_in_the_usage_is_one_french_sentence_and_exit_code_2(words: list[str], sentence: str) -> None:

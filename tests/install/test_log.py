@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND  # type: ignore[attr-defined]
 
 from tests.install.boxes import Box, init, yelen
+
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 
 
 def answer(_event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
@@ -26,7 +27,7 @@ def answer(_event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
 def archive() -> Iterator[int]:
     """Another archive that knows one study of one child."""
     entity = AE("ANCIEN")
-    entity.add_supported_context(FIND)
+    entity.add_supported_context(STUDY_ROOT_FIND)
     server: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, answer)])
     yield server.socket.getsockname()[1]
     server.shutdown()

@@ -30,3 +30,11 @@ def test_a_machine_that_nobody_declared_is_a_sentence(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "Aucune machine NOBODY" in refused.stderr
     assert yelen("route", "retry", "7", data=data).returncode == 1
+
+
+def test_a_machine_that_does_not_listen_is_told_apart_and_what_to_say_is_said(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert init(data).returncode == 0
+    assert yelen("device", "add", "CT1", "--address", "10.1.0.9", data=data).returncode == 0
+    refused = yelen("route", "add", "CT1", data=data)
+    assert (refused.returncode, "--host et --port" in refused.stderr) == (1, True)
