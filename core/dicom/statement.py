@@ -92,6 +92,7 @@ def _syntaxes() -> list[tuple[str, str, str]]:
 
 
 def _named(uid: str) -> str:
+    import pynetdicom  # noqa: F401 - adds the newest syntaxes to the names of pydicom
     from pydicom.uid import UID
 
     name = UID(uid).name
