@@ -29,9 +29,16 @@ def listing() -> None: ...
 def _day(box: Reach, site: Site, day: str, room: str) -> Table:
     page = box.ask(GetDayPage(DayFilter(_date(day, site), room=room), 0, 2000))
     return Table(
-        (_("HEURE"), _("PATIENT"), _("EXAMEN"), _("SALLE"), _("ÉTAT")),
+        (_("HEURE"), _("PATIENT"), _("EXAMEN"), _("SALLE"), _("ÉTAT"), _("NUMÉRO")),
         [
-            (_hour(line.scheduled_at, site), line.patient_name, line.exam_label, line.room, line.status.word)
+            (
+                _hour(line.scheduled_at, site),
+                line.patient_name,
+                line.exam_label,
+                line.room,
+                line.status.word,
+                line.accession_number,
+            )
             for line in page.lines
         ],
     )

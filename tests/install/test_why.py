@@ -48,6 +48,12 @@ def test_each_machine_says_why_and_one_action_relaxes_it(data: Path) -> None:
     )
 
 
+def test_the_day_list_gives_the_number_that_why_takes(data: Path) -> None:
+    day = (SystemClock().now() + timedelta(days=4)).date()
+    (line,) = yelen("list", "day", "--day", f"{day}", "--text", data=data).stdout.splitlines()
+    assert line.split("\t")[-1] == accession(data)
+
+
 def test_what_cannot_be_is_one_french_sentence(data: Path) -> None:
     unknown = yelen("why", "99-000001", data=data)
     assert (unknown.returncode, unknown.stderr.strip()) == (1, "Aucun examen ne porte le numéro 99-000001.")
