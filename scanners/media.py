@@ -18,7 +18,7 @@ from core.errors import BadMessage, OutOfResources, YelenError
 from core.i18n import _, plural
 from core.index.writer import Unit
 from core.model.people import Actor
-from core.model.received import Arrival, Reason, ReceivedHeader, Sender, Stored
+from core.model.received import REASON_SENTENCES, Arrival, Reason, ReceivedHeader, Sender, Stored
 from core.services import Services
 from core.services.ports import ReadHeader
 from core.trouble import reason_of
@@ -159,7 +159,7 @@ class MediaImport:
         elif outcome.what is Stored.DUPLICATE:
             report.duplicates += 1
         else:
-            report.quarantined.append((name, str(outcome.reason)))
+            report.quarantined.append((name, _(REASON_SENTENCES[outcome.reason]) if outcome.reason else ""))
         if outcome.study_id is not None:
             report.studies.add(outcome.study_id)
 

@@ -142,6 +142,17 @@ def test_a_cut_image_without_an_extension_is_never_passed_over_in_silence(tmp_pa
         assert Quarantine.get().size >= left
 
 
+def test_another_image_under_a_known_uid_is_set_aside_and_said_in_words(tmp_path: Path) -> None:
+    with hospital(tmp_path / "box", ports=PORTS) as services:
+        for folder, dose in (("a", 1), ("b", 2)):
+            burn(tmp_path / folder / "IM1", "1.2.3.1")
+            content = (tmp_path / folder / "IM1").read_bytes()
+            (tmp_path / folder / "IM1").write_bytes(content[:-1] + bytes([dose]))
+        assert run(services, tmp_path / "a").archived == 1
+        report = run(services, tmp_path / "b")
+        assert report.lines()[-1] == "en quarantaine : IM1 (même identifiant d'image, contenu différent)"
+
+
 def test_a_cut_bare_data_set_is_kept_aside_too(tmp_path: Path) -> None:
     disc = tmp_path / "disc"
     disc.mkdir()
