@@ -16,6 +16,7 @@ def plans(house: House) -> list[Plan]:
         hl7.plan_out(house),
         printing.plan(house),
         dicom.router_plan(house),
+        dicom.pledges_plan(house),
         timers.plan(house),
         compressing.plan(house),
         replica.plan(house),

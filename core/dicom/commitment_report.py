@@ -212,11 +212,12 @@ def report_data_set(verdict: Verdict, title: str, syntax: str) -> bytes:
         failed = (_reference(image, syntax, int(doubt)) for image, doubt in verdict.failed)
         body += dataset.sequence(FAILED_SOP_SEQUENCE, failed, syntax)
     if verdict.safe:
-        body += dataset.sequence(REFERENCED_SOP_SEQUENCE, _references(verdict.safe, syntax), syntax)
+        body += dataset.sequence(REFERENCED_SOP_SEQUENCE, references(verdict.safe, syntax), syntax)
     return body
 
 
-def _references(images: Iterable[Named], syntax: str) -> Iterable[bytes]:
+def references(images: Iterable[Named], syntax: str) -> Iterable[bytes]:
+    """Items of (0008,1199)."""
     return (_reference(image, syntax) for image in images)
 
 

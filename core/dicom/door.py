@@ -16,6 +16,7 @@ from core.dicom.handlers import Routes
 from core.dicom.limits import Limits
 from core.dicom.mpps import MppsDoor, PerformedSteps
 from core.dicom.negotiation import Caller
+from core.dicom.pledge import Answers, PledgeDoor
 from core.dicom.query import QueryDoor, Studies
 from core.dicom.registry import Contacts, Devices, Registry, Visitors
 from core.dicom.retrieve import Machines, Retrieval, RetrieveDoor
@@ -60,6 +61,8 @@ class Department(Protocol):
     def mpps(self) -> PerformedSteps: ...
     @property
     def commitments(self) -> CommitmentVerbs: ...
+    @property
+    def pledges(self) -> Answers: ...
     @property
     def retrieval(self) -> Retrieval: ...
 
@@ -124,6 +127,7 @@ def routes(
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_CREATE_RQ): steps.create,
             (conformance.PERFORMED_PROCEDURE_STEP, dimse.N_SET_RQ): steps.set,
             (conformance.STORAGE_COMMITMENT, dimse.N_ACTION_RQ): commitment.action,
+            (conformance.STORAGE_COMMITMENT, dimse.N_EVENT_REPORT_RQ): PledgeDoor(services.pledges).report,
         },
         StorageDoor(services.ingest, services.devices, spool),
     )

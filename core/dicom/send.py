@@ -5,6 +5,8 @@ Source: PS3.4 annexes A, B and J. Nothing is decoded when the machine takes an o
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from core.model.outgoing import Outgoing, Tally
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 30.0
 _LONGEST_PDU: Final = 256 * 1024  # twice what we announce
+_LISTEN_S: Final = 2.0  # for a report on the association of its request
 _MOST_LOSSES: Final = 3  # associations in a row in which a machine takes not one object
 
 
@@ -68,6 +71,32 @@ class DicomSender:
             raise NotAllowed(_("%s ne reçoit pas d'images.") % device.ae_title)
         for batch in batches(objects):
             self._send_batch(device, batch, bodies, tally, watch, originator)
+
+    def ask_commitment(self, device: Device, information: bytes, heard: Callable[[int, bytes], None]) -> None:
+        """A storage commitment N-ACTION. heard: the event type and the Event Information of a report, implicit VR
+        little endian, when it comes on this association within a moment. Raises `Unreachable` or `BadMessage`.
+        """
+        from pydicom.filereader import read_dataset
+        from pynetdicom import build_role
+
+        uid, instance = conformance.STORAGE_COMMITMENT, conformance.STORAGE_COMMITMENT_INSTANCE
+        said: queue.Queue[tuple[int, bytes]] = queue.Queue()
+
+        def hear(event: Any) -> tuple[int, None]:
+            said.put((event.request.EventTypeID, event.request.EventInformation.getvalue()))
+            return 0x0000, None
+
+        roles = [build_role(uid, scu_role=True)]
+        with self.association(device, [(uid, conformance.IMPLICIT_LE)], roles, hear=hear) as association:
+            if not association.accepted_contexts:
+                raise BadMessage(_("%s ne prend pas les engagements de stockage.") % device.ae_title, "commitment")
+            status, _reply = association.send_n_action(read_dataset(BytesIO(information), True, True), 1, uid, instance)
+            if not status:
+                raise Unreachable(_("%s a coupé pendant l'envoi.") % device.ae_title)
+            if status.Status != 0:
+                raise BadMessage(_("%s a refusé la demande (%04X).") % (device.ae_title, status.Status), "commitment")
+            with contextlib.suppress(queue.Empty):
+                heard(*said.get(timeout=_LISTEN_S))
 
     def report(self, device: Device, event_type: int, data_set: Callable[[str], bytes]) -> None:
         """A storage commitment N-EVENT-REPORT; we call, and are the SCP all the same (PS3.7 D.3.3.4).
@@ -127,12 +156,14 @@ class DicomSender:
         contexts: Iterable[tuple[str, str]],
         roles: Sequence[Any] = (),
         answer_s: float = ANSWER_S,
+        hear: Callable[[Any], Any] | None = None,
     ) -> Iterator[Any]:
         """An association that is released at the end. Contexts: abstract syntax with one transfer syntax each.
 
-        answer_s: how long one answer may be awaited. Raises `Unreachable`.
+        answer_s: how long one answer may be awaited. hear: takes an N-EVENT-REPORT.
+        Raises `Unreachable`.
         """
-        association = self._associate(device, contexts, roles)
+        association = self._associate(device, contexts, roles, hear)
         association.dimse_timeout = association.network_timeout = answer_s
         try:
             yield association
@@ -140,7 +171,13 @@ class DicomSender:
             if association.is_established:
                 association.release()
 
-    def _associate(self, device: Device, contexts: Iterable[tuple[str, str]], roles: Sequence[Any]) -> Any:
+    def _associate(
+        self,
+        device: Device,
+        contexts: Iterable[tuple[str, str]],
+        roles: Sequence[Any],
+        hear: Callable[[Any], Any] | None,
+    ) -> Any:
         from pynetdicom import AE, evt  # a large library: loaded by the first call, not at start
 
         if not device.host or not device.port:
@@ -156,7 +193,7 @@ class DicomSender:
             device.port,
             ae_title=device.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _prepare)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _prepare), *([(evt.EVT_N_EVENT_REPORT, hear)] if hear else [])],
         )
         if association.is_established:
             return association

@@ -21,6 +21,7 @@ class Device:
     or success, for those that throw everything away otherwise.
     prefetch: an archive that is asked for the priors of each child for whom an exam is ordered.
     tls: it must call over TLS. certificate: its own, in PEM; no other line speaks for it then.
+    pledges: an archive that is asked to answer for the images sent to it.
     identity: digest of the user and passcode that it must give when it calls; "": whatever it gives is ignored.
     receives_charset: character set of what it is sent (ISO_IR 100, ISO_IR 192, ascii); "" = each file's own.
     uncompressed: it says that it takes compressed images, and shows them badly: it is sent none.
@@ -50,6 +51,7 @@ class Device:
     identity: str = ""
     receives_charset: str = ""
     uncompressed: bool = False
+    pledges: bool = False
     last_echo_at: datetime | None = None
     last_echo_ok: bool | None = None
     last_echo_ms: float | None = None

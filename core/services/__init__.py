@@ -36,6 +36,7 @@ from core.services.outbox import OutboxService
 from core.services.paper import Paper
 from core.services.patients import Patients
 from core.services.people import People
+from core.services.pledges import Pledges
 from core.services.ports import Ports
 from core.services.printing import Printing
 from core.services.reconcile import Reconciliation
@@ -69,6 +70,7 @@ class Services:
     reconciliation: Reconciliation
     mpps: Mpps
     commitments: Commitments
+    pledges: Pledges
     rejections: Rejections
     studies: Studies
     retrieval: Retrieval
@@ -165,6 +167,7 @@ def open_services(
         reconciliation=Reconciliation(kit),
         mpps=Mpps(kit),
         commitments=Commitments(kit),
+        pledges=Pledges(kit),
         studies=Studies(kit, ports, imaging, retrieval),
         retrieval=retrieval,
         fetching=Fetching(kit, ports, devices),

@@ -6,7 +6,6 @@ passed. Who carries the verdict is the DICOM door; what is owed is here.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from core.model.commitment import ARRIVING, GIVE_UP, Commitment, CommitmentReque
 from core.model.people import Actor, Role
 from core.services.commitment_proof import copied, examine, journalled
 from core.services.kit import Kit
+from core.services.packed import packed, unpacked
 from core.services.tasks import ask
 
 DUE = ("WAITING", "JUDGED")
@@ -47,7 +47,7 @@ class Commitments:
         def act(unit: Unit) -> int:
             columns: dict[str, Any] = {
                 "address": request.address,
-                "images": _packed(request.images),
+                "images": packed(request.images),
                 "state": "WAITING",
                 "failed": (),
                 "attempts": 0,
@@ -88,9 +88,7 @@ class Commitments:
         """Look at every image; True when the verdict is written. False: images, or their copies, may still arrive."""
         inquiry = self._inquiries.get(commitment.id)
         if inquiry is None:
-            inquiry = self._inquiries[commitment.id] = _Inquiry(
-                _unpacked(CommitmentRow.get_by_id(commitment.id).images)
-            )
+            inquiry = self._inquiries[commitment.id] = _Inquiry(unpacked(CommitmentRow.get_by_id(commitment.id).images))
         inquiry.found.update(examine(self._kit, [i for i in inquiry.images if i not in inquiry.found]))
         waited = self._kit.now() - commitment.requested_at
         if len(inquiry.found) < len(set(inquiry.images)) and waited < ARRIVING:
@@ -136,7 +134,7 @@ class Commitments:
         """What the machine is to be told."""
         row = CommitmentRow.get_by_id(commitment_id)
         reasons = {uid: Doubt(code) for uid, code in row.failed}
-        images = _unpacked(row.images)
+        images = unpacked(row.images)
         return Verdict(
             row.transaction_uid,
             row.calling_ae,
@@ -214,12 +212,3 @@ _COUNT = (
     "UPDATE study SET committed = MAX(committed, (SELECT COUNT(*) FROM told_safe t JOIN instance i "
     "ON i.id = t.instance_id JOIN series s ON s.id = i.series_id WHERE s.study_id = study.id)) WHERE id = ?"
 )
-
-
-def _packed(images: tuple[Named, ...]) -> bytes:
-    """UIDs of a request are nearly the same: 3,000 of them take some 30 kB."""
-    return zlib.compress("\n".join(f"{i.sop_class_uid} {i.sop_instance_uid}" for i in images).encode("ascii"))
-
-
-def _unpacked(packed: bytes) -> tuple[Named, ...]:
-    return tuple(Named(*line.split(" ")) for line in zlib.decompress(packed).decode("ascii").splitlines())

@@ -24,6 +24,7 @@ from core.model.study import Match
 from core.services.access import require
 from core.services.devices import Devices
 from core.services.kit import Kit
+from core.services.pledges import owe
 from core.services.retrieval import Retrieval
 
 SEEN = "routed"  # the counter that holds the last instance looked at
@@ -161,7 +162,18 @@ class Routing:
         self._set(transfer, state="SENDING", attempts=transfer.attempts + 1)
 
     def done(self, transfer: Transfer, sent: int) -> None:
-        self._set(transfer, state="DONE", sent=TransferRow.sent + sent, failed=(), why="")
+        device = self._devices.by_ae(transfer.destination)
+        asks = device is not None and device.pledges
+
+        def act(unit: Unit) -> None:
+            TransferRow.update(state="DONE", sent=TransferRow.sent + sent, failed=(), why="").where(
+                TransferRow.id == transfer.id
+            ).execute()
+            unit.event("transfers", transfer.id)
+            if asks:
+                owe(unit, transfer.destination, transfer.study_id, transfer.above, transfer.upto)
+
+        self._kit.index.writer.do(act)
 
     def stopped(self, transfer: Transfer) -> None:
         """The box closes in the middle: it goes again at the next start, and the attempt is not counted."""

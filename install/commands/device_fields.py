@@ -81,6 +81,7 @@ OPTIONS = (
     ),
     _option("uncompressed", "--uncompressed/--compressed", help="ne lui envoyer que des images non comprimées"),
     _option("prefetch", "--prefetch/--no-prefetch", help="archive à qui demander les antérieurs des examens commandés"),
+    _option("pledges", "--pledges/--no-pledges", help="archive à qui demander de répondre des images envoyées"),
     _option("tls", "--tls/--no-tls", help="elle ne peut appeler qu'en TLS (dicom.tls_port)"),
     _option(
         "certificate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.dicom.commitment_report import CommitmentReports
 from core.dicom.door import open_door, open_reports
+from core.dicom.pledge import PledgeAsker
 from core.dicom.router import Router
 from core.dicom.secure import Secured
 from core.dicom.send import DicomSender
@@ -38,6 +39,19 @@ def router_plan(house: House) -> Plan:
         return OpenDoor("routing", router.stop)
 
     return Plan("routing", open_it)
+
+
+def pledges_plan(house: House) -> Plan:
+    """Archives are asked to answer for what they were sent."""
+
+    def open_it() -> OpenDoor:
+        services = house.services
+        sender = DicomSender(house.config.dicom.ae_title, house.clock)
+        asker = PledgeAsker(services.pledges, services.devices, sender, services.release_thread)
+        asker.start()
+        return OpenDoor("pledges", asker.stop)
+
+    return Plan("pledges", open_it)
 
 
 def plan(house: House, made: CommitmentReports) -> Plan:

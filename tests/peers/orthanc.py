@@ -34,6 +34,11 @@ class Orthanc:
         with urllib.request.urlopen(urllib.request.Request(self._url + path, content), timeout=PATIENCE) as answer:
             return json.loads(answer.read())
 
+    def delete(self, path: str) -> None:
+        request = urllib.request.Request(self._url + path, method="DELETE")
+        with urllib.request.urlopen(request, timeout=PATIENCE):
+            pass
+
     def commitment(self, name: str) -> dict[str, Any]:
         """The report of a transaction, once it is there."""
         until = time.monotonic() + PATIENCE

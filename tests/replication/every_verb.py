@@ -36,10 +36,11 @@ from core.model.outgoing import Tally
 from core.model.patient import Demographics
 from core.model.people import Actor, Role, User
 from core.model.performed import MppsFacts
+from core.model.pledge import Answer
 from core.model.printing import PaperKind, Printer
 from core.model.rejection import Title
 from core.model.report import ReportText
-from core.model.routing import Route
+from core.model.routing import Route, Transfer
 from core.model.why import Relax
 from core.services import Services
 from core.services.acquisition import DoseEntry
@@ -67,6 +68,7 @@ READING = {
     "contacts": {"of"},
     "export": {"begin", "proceed"},
     "commitments": {"due", "verdict"},
+    "pledges": {"due", "lines"},
     "devices": {"all", "attempts", "by_ae", "by_caller", "destinations", "forget", "senders"},
     "his": {"messages", "senders"},
     "ingest": {"check_room", "quarantine"},
@@ -281,6 +283,7 @@ def routed(services: Services) -> None:
     services.routing.unreachable(owed, "éteinte", 0)
     services.routing.refused(owed, 1, ["1.5.0"])
     services.routing.hidden(owed)
+    pledged(services, owed)
     services.routing.stopped(owed)
     services.routing.done(owed, 1)
     for verb in (services.routing.retry, services.routing.abandon):
@@ -289,6 +292,18 @@ def routed(services: Services) -> None:
     left = services.retrieval.of_study(owed.study_id)
     services.retrieval.sent(HIS, "ARCHIVE1", left, Tally(0, completed=len(left)), "ok", "")
     services.routing.remove(ADMIN, services.routing.routes()[0].id)
+
+
+def pledged(services: Services, owed: Transfer) -> None:
+    """The archive is asked to answer for what it took: it is off, then it is asked, then it lacks some."""
+    archive = services.devices.by_ae("ARCHIVE1")
+    assert archive is not None
+    services.devices.save(ADMIN, dataclasses.replace(archive, pledges=True))
+    services.routing.done(owed, 1)
+    [pledge] = services.pledges.due()
+    services.pledges.not_asked(pledge, "éteinte")
+    services.pledges.asked(pledge)
+    services.pledges.answered("ARCHIVE1", Answer(pledge.transaction_uid, ()))
 
 
 def engagements(services: Services) -> None:

@@ -227,7 +227,8 @@ CREATE TABLE "device" (
   "prefetch" INTEGER NOT NULL,
   "identity" TEXT NOT NULL,
   "receives_charset" TEXT NOT NULL,
-  "uncompressed" INTEGER NOT NULL
+  "uncompressed" INTEGER NOT NULL,
+  "pledges" INTEGER NOT NULL
 );
 CREATE TABLE "device_seen" (
   "key" TEXT NOT NULL PRIMARY KEY,
@@ -780,3 +781,22 @@ CREATE TABLE "device_contact" (
 );
 CREATE INDEX "device_contact_key_kind_id" ON "device_contact" ("key", "kind", "id");
 CREATE INDEX "device_contact_address_id" ON "device_contact" ("address", "id");
+CREATE TABLE "pledge" (
+  "id" INTEGER NOT NULL PRIMARY KEY,
+  "transaction_uid" TEXT NOT NULL,
+  "archive" TEXT NOT NULL,
+  "study_id" INTEGER NOT NULL,
+  "images" BLOB NOT NULL,
+  "count" INTEGER NOT NULL,
+  "state" TEXT NOT NULL,
+  "failed" TEXT NOT NULL,
+  "attempts" INTEGER NOT NULL,
+  "why" TEXT NOT NULL,
+  "created_at" TEXT NOT NULL,
+  "next_at" TEXT NOT NULL,
+  "asked_at" TEXT,
+  "answered_at" TEXT
+);
+CREATE UNIQUE INDEX "pledge_transaction_uid" ON "pledge" ("transaction_uid");
+CREATE INDEX "pledge_study_id" ON "pledge" ("study_id");
+CREATE INDEX "pledge_state_next_at" ON "pledge" ("state", "next_at");

@@ -7,7 +7,7 @@ Files are named by keys of our own; `path` is relative to the data folder.
 from __future__ import annotations
 
 from core.index.tables.base import Table, database
-from core.index.tables.commitments import CommitmentRow, ToldSafe
+from core.index.tables.commitments import CommitmentRow, PledgeRow, ToldSafe
 from core.index.tables.fetching import Fetch
 from core.index.tables.happened import (
     Audit,
@@ -93,6 +93,7 @@ __all__ = [
     "PatientIdentifier",
     "PerformedStep",
     "PerformedStepLink",
+    "PledgeRow",
     "PrintJob",
     "Printer",
     "Quarantine",
@@ -146,6 +147,7 @@ REPLICATED: tuple[type[Table], ...] = (
     Original,
     Quarantine,
     CommitmentRow,
+    PledgeRow,
     RouteRow,
     TransferRow,
     Rejection,

@@ -30,6 +30,29 @@ class CommitmentRow(Table):
         indexes = ((("transaction_uid", "calling_ae"), True), (("state", "next_at"), False))
 
 
+class PledgeRow(Table):
+    """What an archive was asked to answer for, after images were sent to it. failed: what it does not hold."""
+
+    id = AutoField()
+    transaction_uid = TextField(unique=True)
+    archive = TextField()  # AE title
+    study_id = IntegerField(index=True)
+    images = BlobField()
+    count = IntegerField()
+    state = TextField(default="ASK")  # ASK ASKED ANSWERED ABANDONED
+    failed = ListField(default=())
+    attempts = IntegerField(default=0)
+    why = TextField(default="")
+    created_at = MomentField()
+    next_at = MomentField()
+    asked_at = MomentField(null=True)
+    answered_at = MomentField(null=True)
+
+    class Meta:
+        table_name = "pledge"
+        indexes = ((("state", "next_at"), False),)
+
+
 class ToldSafe(Table):
     """Images that a machine was told are safe; in this building alone, which counts them for their study."""
 

@@ -101,6 +101,7 @@ class Device(Table):
     identity = TextField(default="")
     receives_charset = TextField(default="")
     uncompressed = BooleanField(default=False)
+    pledges = BooleanField(default=False)
 
 
 class DeviceSeen(Table):
