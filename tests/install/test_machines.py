@@ -15,10 +15,10 @@ from tests.install.boxes import init, yelen
 
 EVERYTHING = """--role archive --address 10.1.0.9 --host 10.1.0.9 --port 104 --commit-host 10.1.0.8 --commit-port 1104
     --room SC1 --all-rooms --modality CT --cr-is-dx --charset ascii --window 3 --limit 50 --when-cut warning
-    --conflict-is-success --receives-charset ascii --uncompressed --prefetch --tls --identity CT --off"""
+    --conflict-is-success --receives-charset ascii --uncompressed --prefetch --pledges --tls --identity CT --off"""
 OTHERWISE = """--role modality --host= --port 0 --commit-host= --commit-port 0 --room= --own-room --modality=
     --cr-is-not-dx --window 1 --limit 500 --when-cut failure --conflict-is-failure --receives-charset= --compressed
-    --no-prefetch --no-tls --identity= --certificate= --on"""
+    --no-prefetch --no-pledges --no-tls --identity= --certificate= --on"""
 FIELDS = [f for f in fields(Device) if not f.name.startswith("last_") and f.name != "ae_title"]
 
 
