@@ -5,7 +5,6 @@ Canonical form 1: the JSON array [1, seq, at, actor, post, origin, action, objec
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -18,13 +17,17 @@ from core.model.people import Actor
 GENESIS = "0" * 64
 
 
+_spell = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: an image is audited each time
+_tell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str).encode
+
+
 def canonical(row: tuple[Any, ...]) -> bytes:
     """row: (seq, at, actor, post, origin, action, object, patient_id, outcome, detail)."""
-    return json.dumps([1, *row], ensure_ascii=False, separators=(",", ":")).encode()
+    return _spell([1, *row]).encode()
 
 
 def mac_of(key: bytes, previous: str, row: tuple[Any, ...]) -> str:
-    return hmac.new(key, previous.encode() + canonical(row), hashlib.sha256).hexdigest()
+    return hmac.digest(key, previous.encode() + canonical(row), "sha256").hex()
 
 
 class AuditChain:
@@ -50,7 +53,7 @@ class AuditChain:
         detail: dict[str, Any],
     ) -> None:
         seq = self.head[0] + 1
-        told = json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str) if detail else ""
+        told = _tell(detail) if detail else ""
         row = (seq, at, actor.name, actor.post, actor.origin, action, what, patient_id, outcome, told)
         mac = mac_of(self._key, self.head[1], row)
         execute("INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?)", (*row, mac))
