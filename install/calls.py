@@ -271,6 +271,28 @@ class SettleQuarantine(Call[None], frozen=True):
     how: str
 
 
+class Retried(msgspec.Struct, frozen=True):
+    """known: the archive had the image already; to_match: a person must say whose it is."""
+
+    known: bool = False
+    to_match: bool = False
+
+
+class RetryQuarantine(Call[Retried], frozen=True):
+    """What was set aside goes through the ingest once more."""
+
+    method: ClassVar[str] = "retrying.retry"
+    quarantine_id: int
+
+
+class WaitingOf(Call[tuple[int, ...]], frozen=True):
+    """The next lines of quarantine of a machine, the oldest first, above the number `after`."""
+
+    method: ClassVar[str] = "retrying.waiting"
+    ae_title: str
+    after: int = 0
+
+
 class Import(Call[Imported], frozen=True):
     method: ClassVar[str] = "house.import"
     path: str

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conformance": ("install.commands.conformance:conformance", "déclaration de conformité DICOM"),
     "list": ("install.commands.listing:listing", "les listes en texte simple"),
     "settle": ("install.commands.settle:settle", "régler une ligne d'une liste : task, quarantine, rejection"),
+    "quarantine": ("install.commands.quarantine:quarantine", "ce qui a été mis de côté : retry"),
     "import": (
         "install.commands.importing:import_",
         "archiver des fichiers, un disque, une clé USB, ou ramener un export",

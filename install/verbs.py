@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import NotAllowed
 from core.i18n import _
 from core.model.people import Actor, Role
+from core.model.received import Stored
 from core.rpc import contract as t
 from core.rpc.verbs import VERBS, Verb
 from core.services import Services
@@ -60,6 +61,8 @@ ADMINISTRATION: Verbs = {
     c.Messages: lambda s, a, _p: tuple(s.his.messages(a)),
     c.Quarantined: lambda s, a, _p: quarantined(s, a),
     c.SettleQuarantine: lambda s, a, p: s.ingest.settle(a, p.quarantine_id, p.how),
+    c.RetryQuarantine: lambda s, a, p: retried(s, a, p.quarantine_id),
+    c.WaitingOf: lambda s, a, p: tuple(s.retrying.waiting(a, p.ae_title, p.after)),
     c.Tasks: lambda s, a, _p: tuple(s.tasks.waiting(a)),
     c.SettleTask: lambda s, a, p: s.tasks.settle(a, p.task_id, p.how),
 }
@@ -155,3 +158,8 @@ def quarantined(services: Services, actor: Actor) -> tuple[c.SetAside, ...]:
         c.SetAside(q.id, q.received_at, q.calling_ae, q.patient_hint, q.sentence, q.detail, q.path)
         for q in services.ingest.quarantine(actor)
     )
+
+
+def retried(services: Services, actor: Actor, quarantine_id: int) -> c.Retried:
+    outcome = services.retrying.retry(actor, quarantine_id)
+    return c.Retried(outcome.what is Stored.DUPLICATE, outcome.unreconciled)

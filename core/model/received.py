@@ -129,6 +129,7 @@ class Arrival:
     spooled: path of a file holding the same bytes when the object was too big for memory; `dataset` is then empty.
     header: None when the walk failed; `refusal` then says why.
     made_from: only ever of a file of our own archive.
+    set_aside: read again from quarantine: refused once more it is written nowhere, and nobody has sent it again.
     """
 
     sender: Sender
@@ -142,6 +143,7 @@ class Arrival:
     spooled: str = ""
     rejects: RejectionNote | None = None
     made_from: MadeFrom | None = None
+    set_aside: bool = False
 
 
 class Stored(StrEnum):

@@ -44,6 +44,7 @@ from core.services.refusals import note_refusals
 from core.services.rejections import Rejections
 from core.services.reports import Reports
 from core.services.retrieval import Retrieval
+from core.services.retrying import Retrying
 from core.services.routing import Routing
 from core.services.scheduling import Scheduling
 from core.services.standing import Standing
@@ -66,6 +67,7 @@ class Services:
     orders: Orders
     scheduling: Scheduling
     ingest: Ingest
+    retrying: Retrying
     acquisition: Acquisition
     reconciliation: Reconciliation
     mpps: Mpps
@@ -162,6 +164,7 @@ def open_services(
         orders=Orders(kit),
         scheduling=Scheduling(kit),
         ingest=ingest,
+        retrying=Retrying(kit, ports, devices, ingest),
         rejections=Rejections(kit, ports, ingest),
         acquisition=Acquisition(kit),
         reconciliation=Reconciliation(kit),

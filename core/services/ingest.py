@@ -257,6 +257,8 @@ class Ingest:
 
     def _keep_aside(self, arrival: Arrival, reason: Reason, detail: str) -> StoreOutcome:
         """Quarantine. The third copy of the same conflicting bytes adds no file, unless those before are no more."""
+        if arrival.set_aside:
+            return StoreOutcome(Stored.QUARANTINED, reason, detail)
         digest = _digest(arrival)
         twin = Quarantine.get_or_none(Quarantine.sha256 == digest, Quarantine.reason == str(reason))
         if twin is None or not is_whole(self._kit.archive, twin):
@@ -322,7 +324,7 @@ class Ingest:
             if outcome is not None and arrival.made_from is not None:
                 remember(unit, stored.key, arrival.made_from)
             if outcome is not None and titles:
-                hide_on_arrival(unit, header.sop_instance_uid, titles, sent=not adopting)
+                hide_on_arrival(unit, header.sop_instance_uid, titles, sent=not adopting and not arrival.set_aside)
             return outcome
 
         return self._kit.index.writer.do(act)
@@ -334,7 +336,8 @@ class Ingest:
         if titles & REFUSED_AGAIN:
             return self._keep_aside(arrival, Reason.REJECTED_AGAIN, "")
         outcome = self._again(arrival, path, syntax)
-        if outcome.what is Stored.DUPLICATE and titles and titles <= RESTORED_AGAIN:
+        sent = outcome.what is Stored.DUPLICATE and not arrival.set_aside
+        if sent and titles and titles <= RESTORED_AGAIN:
             self._kit.index.writer.do(lambda unit: restore(unit, uid))
         note, actor = arrival.rejects, _sender_of(arrival)
         if outcome.what is Stored.DUPLICATE and note is not None:  # its effect may have been cut off
@@ -367,18 +370,29 @@ class Ingest:
             raise BadInput(_("Un motif est demandé."), "how")
 
         def act(unit: Unit) -> None:
-            row = Quarantine.get_or_none(Quarantine.id == quarantine_id)
-            if row is None:
-                raise NotFound(_("Rien de ce numéro n'a été mis de côté."))
-            if row.settled_at is not None:
-                raise Conflict(_("C'est déjà réglé, par %s.") % row.settled_by)
-            Quarantine.update(settled_at=unit.now, settled_by=actor.name, settled_how=how.strip()).where(
-                Quarantine.id == quarantine_id
-            ).execute()
+            row = settle_line(unit, actor, quarantine_id, how.strip())
             unit.audit(actor, "settle_quarantine", f"file:{Path(row.path).stem}", path=row.path, how=how.strip())
-            unit.event("alarm", "quarantine")
 
         self._kit.act(actor, "settle_quarantine", act)
+
+
+def waiting_line(quarantine_id: int) -> Any:
+    """The row of a line that waits for a person. Raises `NotFound`, `Conflict` when it is settled."""
+    row = Quarantine.get_or_none(Quarantine.id == quarantine_id)
+    if row is None:
+        raise NotFound(_("Rien de ce numéro n'a été mis de côté."))
+    if row.settled_at is not None:
+        raise Conflict(_("C'est déjà réglé, par %s.") % row.settled_by)
+    return row
+
+
+def settle_line(unit: Unit, actor: Actor, quarantine_id: int, how: str) -> Any:
+    """Inside an act: the line leaves the list, its file stays. Its row as it was; raises as `waiting_line`."""
+    row = waiting_line(quarantine_id)
+    settled = {"settled_at": unit.now, "settled_by": actor.name, "settled_how": how}
+    Quarantine.update(**settled).where(Quarantine.id == quarantine_id).execute()
+    unit.event("alarm", "quarantine")
+    return row
 
 
 def _sender_of(arrival: Arrival) -> Actor:

@@ -190,7 +190,13 @@ def test_a_stranger_may_be_received_outside_the_archive_when_the_site_says_so(
         assert stranger.store(ct()) == 0
     door.stop()
     assert files(department) == []
-    assert [row.reason for row in Quarantine.select()] == ["unknown-caller"]
+    [row] = Quarantine.select()
+    assert row.reason == "unknown-caller"
+    department.machine("NEWCT", room="SCAN", modality="CT")
+    department.services.retrying.retry(RECEPTION, row.id)
+    [image] = files(department)
+    assert image.read_bytes().endswith(ct())
+    assert department.ingest.quarantine(RECEPTION) == []
 
 
 def test_a_film_printer_may_not_store(department: Department, department_door: DicomServer) -> None:

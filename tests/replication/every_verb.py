@@ -38,6 +38,7 @@ from core.model.people import Actor, Role, User
 from core.model.performed import MppsFacts
 from core.model.pledge import Answer
 from core.model.printing import PaperKind, Printer
+from core.model.received import Reason
 from core.model.rejection import Title
 from core.model.report import ReportText
 from core.model.routing import Route, Transfer
@@ -82,6 +83,7 @@ READING = {
     "routing": {"due", "objects", "routes", "transfers"},
     "reports": {"current", "desk", "reading_list", "signer_view", "templates", "version", "versions"},
     "rejections": {"lines", "repeat_rate"},
+    "retrying": {"waiting"},
     "tasks": {"waiting"},
     "scheduling": {"day_page", "history", "line", "worklist"},
     "why": {"ask", "contacts"},
@@ -147,6 +149,7 @@ def everything(services: Services) -> None:
         if not line.ends_by_itself:
             services.tasks.settle(ADMIN, line.id, "vu")
     services.ingest.settle(ADMIN, services.ingest.quarantine(ADMIN)[0].id, "image de test")
+    set_aside(services)
     services.events.last_id()
     services.audit.rows(ADMIN)
     services.housekeeping.tidy()
@@ -265,6 +268,14 @@ def images(services: Services, step: int) -> None:
     engagements(services)
     rejected(services)
     routed(services)
+
+
+def set_aside(services: Services) -> None:
+    """What a machine sent before it was declared comes in afterwards."""
+    early = arrival("1.10.0", study="1.10", patient_id="EXT-6", name="KONE^Adama")
+    services.ingest.store(dataclasses.replace(early, refusal=Reason.UNKNOWN_CALLER))
+    [number] = services.retrying.waiting(ADMIN, early.sender.ae_title)[-1:]
+    services.retrying.retry(ADMIN, number)
 
 
 def routed(services: Services) -> None:

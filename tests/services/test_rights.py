@@ -45,6 +45,7 @@ ADMINISTRATION: dict[str, Callable[[Services], object]] = {
     "letters": lambda s: s.outbox.letters(RECEPTION),
     "audit": lambda s: s.audit.rows(RECEPTION),
     "quarantine": lambda s: s.ingest.quarantine(RECEPTION),
+    "quarantine again": lambda s: s.retrying.retry(RECEPTION, 1),
 }
 
 
