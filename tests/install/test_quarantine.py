@@ -10,7 +10,7 @@ import pytest
 from core.config import load
 from core.model.received import Reason
 from core.services import open_services
-from tests.install.boxes import init, yelen
+from tests.install.boxes import Box, init, yelen
 from tests.people.images import STRANGER, arrival
 
 
@@ -49,6 +49,19 @@ def test_what_a_machine_sent_before_it_was_declared_comes_in_afterwards(data: Pa
         yelen("quarantine", "retry", "--all-of", "INCONNU", data=data).stdout
         == "Rien n'attend de la machine INCONNU.\n"
     )
+
+
+def test_a_box_that_runs_takes_them_in_through_its_socket(data: Path) -> None:
+    box = Box(data)
+    try:
+        assert yelen("device", "add", "INCONNU", "--address", "127.0.0.9", data=data).returncode == 0
+        told = yelen("quarantine", "retry", "--all-of", "INCONNU", data=data)
+        assert (told.returncode, len(told.stdout.splitlines()), told.stderr) == (0, 3, "")
+        assert lines(data) == []
+        unknown = yelen("quarantine", "retry", "99", data=data)
+        assert (unknown.returncode, unknown.stderr) == (1, "Ligne 99 : Rien de ce numéro n'a été mis de côté.\n")
+    finally:
+        assert box.stop() == 0
 
 
 def test_it_asks_for_numbers_or_for_a_machine(data: Path) -> None:

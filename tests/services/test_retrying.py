@@ -157,6 +157,14 @@ def test_a_retry_brings_no_rejected_image_back(services: Services) -> None:
     assert Instance.get(Instance.sop_instance_uid == "1.2.3.4").series_id is None
 
 
+def test_what_was_rejected_before_it_came_in_stays_hidden(services: Services) -> None:
+    services.ingest.store(note("1.2.3.4", title=Title.RETENTION_EXPIRED))
+    number = aside(services)
+    declare(services)
+    assert services.retrying.retry(TECHNOLOGIST, number).what is Stored.ARCHIVED
+    assert Instance.get(Instance.sop_instance_uid == "1.2.3.4").series_id is None
+
+
 def test_a_damaged_or_vanished_file_is_never_archived(services: Services) -> None:
     number = aside(services)
     declare(services)
