@@ -23,7 +23,7 @@ DRIFT = 0.05
 WAL_CAP = 64 << 20
 READ_AGAIN_EVERY = 20  # at the end, of the files
 # Seconds: of the run, until it is settled, of a window. SQLite's page caches, 16 MB a connection, take minutes to fill.
-SHORT, LONG = (8, 3, 2), (600, 240, 60)
+SHORT, LONG = (14, 5, 4), (600, 240, 60)
 
 
 class Stranger:
