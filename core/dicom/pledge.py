@@ -6,7 +6,6 @@ Source: PS3.4 annex J (J.3.2 N-ACTION, J.3.3 N-EVENT-REPORT).
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -21,6 +20,7 @@ from core.dicom.commitment_report import (
 )
 from core.dicom.dataset import Item
 from core.dicom.dimse import Reply
+from core.dicom.errand import Errand
 from core.dicom.handlers import Request
 from core.dicom.status import INVALID_ARGUMENT_VALUE, NO_SUCH_EVENT, SUCCESS
 from core.errors import Unreachable, YelenError
@@ -104,30 +104,18 @@ class PledgeAsker:
         self._pledges = pledges
         self._devices = devices
         self._sender = sender
-        self._leave = leave
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dicom-pledges", daemon=True)
+        self._errand = Errand("dicom-pledges", self.turn, _LOOK_EVERY_S, leave)
 
     def start(self) -> None:
-        self._thread.start()
+        self._errand.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.turn()
-            except Exception:
-                _log.exception("pledges")
-            self._stopping.wait(_LOOK_EVERY_S)
-        self._leave()
+        self._errand.stop()
 
     def turn(self) -> None:
         """Everything that is due now."""
         for pledge in self._pledges.due():
-            if self._stopping.is_set():
+            if self._errand.stopping.is_set():
                 return
             try:
                 self._ask(pledge)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from core.clock import Clock
+from core.dicom.errand import Errand
 from core.dicom.retrieve import Retrieval, StoreTo
 from core.dicom.suboperations import Stop
 from core.errors import YelenError
@@ -62,32 +62,20 @@ class Router:
         self._devices = devices
         self._store = store
         self._clock = clock
-        self._leave = leave
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dicom-router", daemon=True)
+        self._errand = Errand("dicom-router", self.turn, LOOK_EVERY_S, leave)
 
     def start(self) -> None:
         self._routing.resume()
-        self._thread.start()
+        self._errand.start()
 
     def stop(self) -> None:
         """The object on its way is given up; its study goes again at the next start."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.turn()
-            except Exception:
-                _log.exception("routing")
-            self._stopping.wait(LOOK_EVERY_S)
-        self._leave()
+        self._errand.stop()
 
     def turn(self) -> None:
         """Everything that is due now."""
         self._routing.plan()
-        while not self._stopping.is_set() and (transfer := self._routing.due()) is not None:
+        while not self._errand.stopping.is_set() and (transfer := self._routing.due()) is not None:
             self._carry(transfer)
 
     def _carry(self, transfer: Transfer) -> None:
@@ -127,5 +115,5 @@ class Router:
             self._routing.done(transfer, sent)
 
     def _watch(self) -> None:
-        if self._stopping.is_set():
+        if self._errand.stopping.is_set():
             raise _Closing
